@@ -1,0 +1,1 @@
+"""The executor command: all services on one machine, configuration, calls, approvals."""

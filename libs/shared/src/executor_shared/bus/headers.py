@@ -1,0 +1,69 @@
+"""What stands in the headers of a frame: the call's context, or a named error."""
+
+import json
+import time
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+from executor_shared import context
+from executor_shared.bus.transport import Frame
+from executor_shared.context import CallContext
+from executor_shared.errors import Code, ExecutorError, rebuild
+from executor_shared.ids import CallId, new_call_id
+
+CALL = "Executor-Call"
+TENANT = "Executor-Tenant"
+DEADLINE = "Executor-Deadline"
+TRACE = "traceparent"
+ERROR = "Executor-Error"
+ERROR_TEXT = "Executor-Error-Text"
+ERROR_DETAILS = "Executor-Error-Details"
+
+
+def write(seconds: float, traceparent: str | None) -> dict[str, str]:
+    """Headers of an outgoing frame whose answer is awaited for `seconds`."""
+    here = context.current()
+    found = {DEADLINE: f"{time.time() + seconds:.3f}"}
+    if here:
+        found[CALL] = here.call_id
+        if here.tenant:
+            found[TENANT] = here.tenant
+    if traceparent:
+        found[TRACE] = traceparent
+    return found
+
+
+def read_context(found: Mapping[str, str]) -> CallContext:
+    """The context that a frame carries; a frame without a readable deadline is already past it."""
+    try:
+        deadline = float(found.get(DEADLINE, "0"))
+    except ValueError:
+        deadline = 0.0
+    call = CallId(found[CALL]) if CALL in found else new_call_id()
+    return CallContext(call, deadline, found.get(TENANT, ""), found.get(TRACE))
+
+
+def error_frame(error: ExecutorError) -> Frame:
+    """An answer that is an error."""
+    return Frame(
+        b"",
+        {
+            ERROR: str(error.code),
+            ERROR_TEXT: quote(error.message),
+            ERROR_DETAILS: quote(json.dumps(error.details, default=str)),
+        },
+    )
+
+
+def read_error(found: Mapping[str, str]) -> ExecutorError:
+    """The error in the headers of an answer, as its own class."""
+    try:
+        code = Code(found[ERROR])
+    except ValueError:
+        code = Code.INTERNAL
+    message = unquote(found.get(ERROR_TEXT, ""))
+    try:
+        details: dict[str, object] = json.loads(unquote(found.get(ERROR_DETAILS, "")) or "{}")
+    except ValueError:
+        details = {}
+    return rebuild(code, message, details)

@@ -1,0 +1,1 @@
+"""The runner, settings, logs, telemetry and health that every service has."""

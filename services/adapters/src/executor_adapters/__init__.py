@@ -1,0 +1,1 @@
+"""Performs granted calls against upstreams."""

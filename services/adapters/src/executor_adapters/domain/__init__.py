@@ -1,0 +1,1 @@
+"""What adapters are, without any I/O."""

@@ -1,0 +1,1 @@
+"""Knows integrations, connections, tools and toolkits."""

@@ -1,0 +1,1 @@
+"""Terminates MCP and the REST API."""

@@ -1,0 +1,1 @@
+"""Decides calls, keeps approvals and the record of calls."""
