@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785) and digests over it."""
 
 import hashlib
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import rfc8785
@@ -38,7 +38,7 @@ def canonical(value: object) -> bytes:
     if _plain(value):
         return _sorted.encode(value)
     try:
-        return rfc8785.dumps(value)
+        return rfc8785.dumps(cast("Any", value))
     except rfc8785.CanonicalizationError as error:
         raise ValueError(str(error)) from error
 
