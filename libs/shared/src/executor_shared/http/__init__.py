@@ -1,0 +1,1 @@
+"""HTTP machinery: problems, paging."""

@@ -1,0 +1,1 @@
+"""What tests of every service share: real servers and fakes at the ports."""

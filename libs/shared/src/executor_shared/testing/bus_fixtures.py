@@ -1,0 +1,1 @@
+"""Fixtures of a real NATS with our permissions, and of the memory bus."""

@@ -1,0 +1,1 @@
+"""Fixtures of a real PostgreSQL: an empty database for every test."""
