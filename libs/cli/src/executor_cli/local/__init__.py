@@ -1,0 +1,1 @@
+"""Local mode: everything of Executor on one machine, from one data directory."""
