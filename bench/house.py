@@ -1,0 +1,159 @@
+"""Starting and stopping what is measured, and what it costs: CPU and memory by process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.upstream import KEY, description
+
+_START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def child(*command: str, **environment: str) -> Generator[psutil.Process]:
+    """A child process, stopped at the end with everything it started."""
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def wait_for_port(port: int) -> None:
+    """Return once something listens there."""
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A running Executor."""
+
+    url: str
+    token: str
+    process: psutil.Process
+    seconds: float
+
+    def post(self, path: str, body: object) -> dict[str, object]:
+        """POST to the REST API."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/{path}",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=120) as response:
+            return json.load(response)
+
+
+@contextmanager
+def executor() -> Generator[Started]:
+    """`executor up` on an empty data directory."""
+    with tempfile.TemporaryDirectory(prefix="executor-bench-") as directory:
+        port, before = free_port(), time.monotonic()
+        command = (
+            sys.executable,
+            "-m",
+            "executor_cli.main",
+            "up",
+            "--data-dir",
+            directory,
+            "--port",
+            str(port),
+        )
+        log = {"EXECUTOR_TELEMETRY__LOG_LEVEL": "warning"}
+        with child(*command, **log) as process:
+            token, running = Path(directory) / "admin-token", Path(directory) / "running.json"
+            until = time.monotonic() + _START_SECONDS
+            while not running.exists() and time.monotonic() < until:
+                time.sleep(0.05)
+            yield Started(
+                f"http://127.0.0.1:{port}", token.read_text().strip(), process, time.monotonic() - before
+            )
+
+
+def configure(started: Started, mcp_port: int) -> float:
+    """Put both upstreams behind Executor; seconds that it took."""
+    network = [f"127.0.0.1:{mcp_port}"]
+    document = {
+        "apiVersion": "executor/v1",
+        "integrations": [
+            {
+                "slug": "bench",
+                "kind": "mcp",
+                "mcp": {"url": f"http://127.0.0.1:{mcp_port}/mcp"},
+                "network": network,
+            },
+            {"slug": "rest", "kind": "openapi", "openapi": {"spec": "./rest.json"}, "network": network},
+        ],
+        "connections": [
+            {"integration": "bench", "name": "main", "owner": "org"},
+            {"integration": "rest", "name": "main", "owner": "org", "credential": {"env": "BENCH_KEY"}},
+        ],
+    }
+    before = time.monotonic()
+    part = {
+        "file": "bench.json",
+        "text": json.dumps(document),
+        "files": {"./rest.json": json.dumps(description(mcp_port))},
+        "credentials": {"env:BENCH_KEY": {"value": KEY}},
+    }
+    started.post("config/apply", {"documents": [part]})
+    return time.monotonic() - before
+
+
+def cpu(process: psutil.Process) -> dict[str, float]:
+    """CPU seconds so far, by name, of a process and its children."""
+    spent: dict[str, float] = {}
+    for member in [process, *process.children(recursive=True)]:
+        try:
+            times, name = member.cpu_times(), _name(member)
+        except psutil.Error:
+            continue
+        spent[name] = spent.get(name, 0.0) + times.user + times.system
+    return spent
+
+
+def memory(process: psutil.Process) -> dict[str, float]:
+    """PSS in MB, by name, of a process and its children."""
+    found: dict[str, float] = {}
+    for member in [process, *process.children(recursive=True)]:
+        try:
+            pss, name = member.memory_full_info().pss, _name(member)
+        except (psutil.Error, AttributeError):
+            continue
+        found[name] = found.get(name, 0.0) + pss / 1e6
+    return found
+
+
+def _name(process: psutil.Process) -> str:
+    name = process.name()
+    if name.startswith("postgres"):
+        return "postgres"
+    return "nats" if name.startswith("nats") else "executor"
