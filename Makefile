@@ -37,6 +37,7 @@ check: setup ## Format, lint, types, architecture contracts
 	$(RUN) basedpyright --level error
 	$(RUN) lint-imports --no-cache
 	$(RUN) python scripts/contracts.py --check
+	$(RUN) python scripts/reference.py --check
 	@echo "All checks passed."
 
 fmt: setup ## Format and mend what can be mended
@@ -48,3 +49,4 @@ bench: setup ## Measure direct against through Executor
 
 contracts: setup ## Write what is generated from the contracts
 	$(RUN) python scripts/contracts.py
+	$(RUN) python scripts/reference.py
