@@ -1,11 +1,12 @@
 import asyncio
 
 import pytest
-from executor_shared.db import Database
-from executor_shared.errors import UnavailableError
-from executor_shared.service.settings import DatabaseSettings
 from pydantic import SecretStr
 from sqlalchemy import text
+
+from executor_shared.db import Database
+from executor_shared.errors import DeadlineExceededError, UnavailableError
+from executor_shared.service.settings import DatabaseSettings
 
 pytestmark = pytest.mark.connected
 
@@ -29,13 +30,17 @@ async def test_a_transaction_commits_at_its_end(database: DatabaseSettings) -> N
         assert await _names(db) == ["a"]
 
 
+async def _insert_and_fail(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(text("INSERT INTO thing VALUES ('a')"))
+        raise RuntimeError("mine")
+
+
 async def test_an_error_rolls_a_transaction_back(database: DatabaseSettings) -> None:
     async with Database.open(database, schema="policy") as db:
         await _table(db)
         with pytest.raises(RuntimeError, match="mine"):
-            async with db.transaction() as tx:
-                await tx.execute(text("INSERT INTO thing VALUES ('a')"))
-                raise RuntimeError("mine")
+            await _insert_and_fail(db)
         assert await _names(db) == []
 
 
@@ -98,17 +103,39 @@ async def test_a_session_ended_by_the_server_is_replaced(database: DatabaseSetti
         await db.ping()
 
 
+async def _lose_the_session(db: Database, other: Database) -> None:
+    async with db.transaction() as tx:
+        pid = await tx.scalar(text("SELECT pg_backend_pid()"))
+        async with other.transaction() as killer:
+            await killer.execute(text("SELECT pg_terminate_backend(:pid, 5000)").bindparams(pid=pid))
+        await tx.execute(text("SELECT 1"))
+
+
 async def test_a_session_that_ends_inside_a_transaction_is_unavailable(database: DatabaseSettings) -> None:
     async with (
         Database.open(database, schema="policy") as db,
         Database.open(database, schema="other") as other,
     ):
         with pytest.raises(UnavailableError, match="Nothing was stored"):
-            async with db.transaction() as tx:
-                pid = await tx.scalar(text("SELECT pg_backend_pid()"))
-                async with other.transaction() as killer:
-                    await killer.execute(text("SELECT pg_terminate_backend(:pid, 5000)").bindparams(pid=pid))
-                await tx.execute(text("SELECT 1"))
+            await _lose_the_session(db, other)
+
+
+async def _lose_the_session_before_the_commit(db: Database, other: Database) -> None:
+    async with db.transaction() as tx:
+        pid = await tx.scalar(text("SELECT pg_backend_pid()"))
+        async with other.transaction() as killer:
+            await killer.execute(text("SELECT pg_terminate_backend(:pid, 5000)").bindparams(pid=pid))
+
+
+async def test_a_session_that_ends_before_the_commit_leaves_the_outcome_unknown(
+    database: DatabaseSettings,
+) -> None:
+    async with (
+        Database.open(database, schema="policy") as db,
+        Database.open(database, schema="other") as other,
+    ):
+        with pytest.raises(DeadlineExceededError, match="not known"):
+            await _lose_the_session_before_the_commit(db, other)
 
 
 async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_reused(

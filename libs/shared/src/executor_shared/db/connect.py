@@ -1,13 +1,13 @@
 """How an engine is made, and how the driver's failures are told."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -18,7 +18,16 @@ CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 POOL_WAIT_SECONDS = 5.0
 _SCHEMA = re.compile(r"[a-z][a-z_]{0,62}")
-_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError)
+_AWAY = (OperationalError, InterfaceError, OSError)
+_REASONS: dict[type[BaseException], str] = {
+    PoolTimeoutError: "all its connections are in use",
+    TimeoutError: "it did not answer in time",
+    asyncpg.InvalidAuthorizationSpecificationError: "it refuses the user or the password",
+    asyncpg.InvalidCatalogNameError: "it does not exist",
+    asyncpg.TooManyConnectionsError: "it has no connection left",
+    asyncpg.CannotConnectNowError: "it is starting or stopping",
+    asyncpg.PostgresConnectionError: "the connection to it was lost",
+}
 
 
 def check_schema(schema: str) -> None:
@@ -81,20 +90,21 @@ def engine_of(settings: DatabaseSettings, schema: str, **options: Any) -> AsyncE
     )
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it wraps, down to the driver's own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = getattr(cause, "orig", None) or cause.__cause__
+
+
 def is_away(error: BaseException) -> bool:
-    """Whether an error means that the database cannot be reached, not that a statement is wrong."""
+    """Whether an error means that the database cannot be used now, not that a statement is wrong."""
+    if isinstance(error, ExecutorError) or not isinstance(error, SQLAlchemyError | TimeoutError | OSError):
+        return False
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(error, asyncpg.PostgresError):
-        return isinstance(
-            error,
-            asyncpg.PostgresConnectionError
-            | asyncpg.InvalidAuthorizationSpecificationError
-            | asyncpg.CannotConnectNowError
-            | asyncpg.TooManyConnectionsError
-            | asyncpg.InvalidCatalogNameError,
-        )
-    return isinstance(error, _AWAY) and not isinstance(error, ExecutorError)
+    return isinstance(error, _AWAY) or any(isinstance(cause, tuple(_REASONS)) for cause in _causes(error))
 
 
 @contextmanager
@@ -113,19 +123,8 @@ def reached(url: URL) -> Generator[None]:
 
 def _why(error: BaseException) -> str:
     """A reason without the driver's text, which may repeat what was sent."""
-    if isinstance(error, PoolTimeoutError):
-        return "all its connections are in use"
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
-            return "it refuses the user or the password"
-        if isinstance(cause, asyncpg.InvalidCatalogNameError):
-            return "it does not exist"
-        if isinstance(cause, asyncpg.TooManyConnectionsError):
-            return "it has no connection left"
-        if isinstance(cause, asyncpg.CannotConnectNowError):
-            return "it is starting or stopping"
-        cause = getattr(cause, "orig", None) or cause.__cause__
+    for cause in _causes(error):
+        for kind, reason in _REASONS.items():
+            if isinstance(cause, kind):
+                return reason
     return "it cannot be reached"

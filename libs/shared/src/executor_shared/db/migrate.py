@@ -63,7 +63,7 @@ async def _locked(connection: AsyncConnection, schema: str, place: str) -> Async
     asked = text("SELECT pg_try_advisory_lock(:key)").bindparams(key=key)
     try:
         async with asyncio.timeout(_LOCK_SECONDS):
-            while not await connection.scalar(asked):
+            while not await connection.scalar(asked):  # noqa: ASYNC110 - another process holds it
                 await asyncio.sleep(_LOCK_RETRY_SECONDS)
     except TimeoutError as error:
         raise UnavailableError(

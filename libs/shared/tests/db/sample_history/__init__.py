@@ -1,0 +1,1 @@
+"""A small migration history for the tests."""

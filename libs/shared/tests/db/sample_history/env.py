@@ -1,0 +1,3 @@
+from executor_shared.db.alembic_env import run
+
+run()
