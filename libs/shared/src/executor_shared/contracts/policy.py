@@ -176,7 +176,8 @@ class ResolveApproval(Message, frozen=True, kw_only=True):
 class CallRecord(Message, frozen=True, kw_only=True):
     """The truth about one call.
 
-    `state`: decided, dispatched (may be under way) or finished; `outcome` is set once finished.
+    `state`: decided, dispatched (may be under way) or finished; `outcome` is set once finished. `rule` decided,
+    `matched` are all rules that applied.
     """
 
     id: str
@@ -187,6 +188,7 @@ class CallRecord(Message, frozen=True, kw_only=True):
     effect: Effect = "destructive"
     decision: str = ""
     rule: str = ""
+    matched: tuple[str, ...] = ()
     outcome: Outcome | None = None
     code: str | None = None
     approval: str | None = None

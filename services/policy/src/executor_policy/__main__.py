@@ -1,0 +1,14 @@
+"""`python -m executor_policy`: run the service."""
+
+from executor_shared.service.run import run
+
+from executor_policy.compose import POLICY
+
+
+def main() -> None:
+    """Run until told to stop."""
+    run(POLICY)
+
+
+if __name__ == "__main__":
+    main()

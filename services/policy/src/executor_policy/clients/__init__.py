@@ -1,0 +1,1 @@
+"""What policy asks of the world outside its database."""

@@ -1,0 +1,1 @@
+"""What policy knows and decides, without any I/O."""

@@ -1,0 +1,39 @@
+"""Arguments of a call: read once, made canonical, digested."""
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from executor_shared.canonical import canonical
+from executor_shared.errors import Code, ExecutorError
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What is sent with a call."""
+
+    values: dict[str, object]
+    canonical: bytes
+    digest: str
+
+
+def read_arguments(raw: bytes) -> Arguments:
+    """Parse and digest.
+
+    Raises:
+        ExecutorError: `invalid_tool_arguments`: no JSON object, or numbers or strings without a canonical
+            form.
+
+    """
+    try:
+        values = msgspec.json.decode(raw, type=dict[str, object])
+        form = canonical(values)
+    except (ValueError, RecursionError) as error:
+        raise ExecutorError(
+            "The arguments must be one JSON object of ordinary depth, with integers within 2^53 and whole "
+            "Unicode strings.",
+            code=Code.INVALID_TOOL_ARGUMENTS,
+            details={"field": "arguments"},
+        ) from error
+    return Arguments(values, form, hashlib.sha256(form).hexdigest())

@@ -1,0 +1,46 @@
+"""How calls end: as they are said to, or as `unknown` when nobody says anything."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from executor_policy.domain.ports import Announcer, Approvals, Calls
+from executor_shared.clock import Clock
+from executor_shared.contracts.policy import CallFinished
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.policy")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishCall:
+    """Hear `CALL_FINISHED`: the first outcome stands, and only `unknown` is corrected later."""
+
+    calls: Calls
+    clock: Clock
+
+    async def __call__(self, event: CallFinished) -> None:
+        """Write the outcome. Times are this service's own, but for an earlier one that is told."""
+        now = self.clock.now()
+        at = event.finished_at if 0.0 < event.finished_at < now else now
+        if not await self.calls.finish(event.call, event.outcome, event.code, at):
+            _log.debug("call.outcome_stands", call_id=event.call, said=event.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOverdue:
+    """Close what nobody closed: calls past deadline and grace, approvals past their time."""
+
+    calls: Calls
+    approvals: Approvals
+    announcer: Announcer
+    clock: Clock
+    grace: float
+
+    async def __call__(self) -> None:
+        """Once."""
+        now = self.clock.now()
+        closed = await self.calls.close_orphans(due_before=now - self.grace, at=now)
+        if closed:
+            _log.warning("calls.unknown", count=closed)
+        for approval in await self.approvals.expire(now):
+            await self.announcer.approval_resolved(approval)

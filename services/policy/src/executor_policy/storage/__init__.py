@@ -1,0 +1,1 @@
+"""Where policy keeps its rules, approvals and the record of calls."""

@@ -1,0 +1,71 @@
+"""Records that may wait up to a second, written many at a time."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from executor_policy.domain.call import Call
+from executor_policy.domain.ports import Calls
+from executor_shared.errors import BusyError, ExecutorError
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.policy")
+_EVERY_SECONDS = 0.25
+_RETRY_SECONDS = 0.5
+_BATCH = 500
+
+
+class BatchingRecorder:
+    """The recorder: bounded; while it cannot be written and is full, what would be recorded is refused."""
+
+    def __init__(self, calls: Calls, *, most: int = 20_000) -> None:
+        """Write into `calls`, keeping at most `most` waiting."""
+        self._calls = calls
+        self._most = most
+        self._waiting: list[Call] = []
+        self._some = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, call: Call) -> None:
+        """Take one; see `Recorder`."""
+        if len(self._waiting) >= self._most:
+            raise BusyError("The record of calls cannot be written at the moment; nothing was started.")
+        self._waiting.append(call)
+        self._some.set()
+
+    async def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._write())
+
+    async def stop(self) -> None:
+        """Write what is left and stop."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        try:
+            await self.flush()
+        except ExecutorError as error:
+            _log.error("record.lost", lost=len(self._waiting), reason=error.code)
+
+    async def flush(self) -> None:
+        """Write everything that waits now."""
+        while self._waiting:
+            batch = self._waiting[:_BATCH]
+            await self._calls.note(batch)
+            del self._waiting[: len(batch)]
+
+    async def _write(self) -> None:
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(_EVERY_SECONDS)
+            self._some.clear()
+            try:
+                await self.flush()
+            except ExecutorError as error:
+                _log.warning("record.waiting", waiting=len(self._waiting), reason=error.code)
+            except Exception:  # noqa: BLE001 - the record must go on being written
+                _log.exception("record.failed", waiting=len(self._waiting))
+            if self._waiting:
+                self._some.set()
+                await asyncio.sleep(_RETRY_SECONDS)
