@@ -105,6 +105,10 @@ class CatalogView:
         integration = self._integrations.get((found.tenant, connection.integration))
         return Routed(found, connection, integration) if integration else None
 
+    def tools(self, tenant: str) -> list[Tool]:
+        """The tenant's tools, in no order, for building an index."""
+        return list(self._of_tenant.get(tenant, {}).values())
+
     def visible(self, principal: Principal) -> Iterator[Routed]:
         """Every active tool that the principal may see, in no order."""
         for tool in self._of_tenant.get(principal.tenant, {}):

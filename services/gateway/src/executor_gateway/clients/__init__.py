@@ -1,0 +1,1 @@
+"""How the gateway asks the other services."""

@@ -1,0 +1,1 @@
+"""What the gateway decides for itself; no transport, no I/O."""
