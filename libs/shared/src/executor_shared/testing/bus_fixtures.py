@@ -1,1 +1,73 @@
 """Fixtures of a real NATS with our permissions, and of the memory bus."""
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import dataclass
+
+import pytest
+
+from executor_shared.bus import Bus, MemoryHub, MemoryTransport
+from executor_shared.contracts.base import ServiceName
+from executor_shared.servers.nats import NatsServer
+from executor_shared.service.settings import BusSettings
+
+_TAP = "tap"
+
+
+@dataclass(frozen=True, slots=True)
+class Nats:
+    """A real nats-server under the generated permissions.
+
+    Attributes:
+        server: the process, for tests that kill it (use `own_nats` for those).
+
+    """
+
+    server: NatsServer
+
+    def settings(self, service: ServiceName) -> BusSettings:
+        """How a service connects."""
+        return self.server.settings(service)
+
+    def tap_settings(self) -> BusSettings:
+        """A user who may hear everything and say nothing."""
+        return self.server.settings(_TAP)
+
+
+def _started(directory: pytest.TempPathFactory) -> Generator[Nats]:
+    tap = {"publish": {"deny": [">"]}, "subscribe": {"allow": [">"]}}
+    server = NatsServer(directory.mktemp("nats"), extra_users={_TAP: tap})
+    server.start()
+    yield Nats(server)
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Generator[Nats]:
+    """One server for all tests of this process."""
+    yield from _started(tmp_path_factory)
+
+
+@pytest.fixture
+def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Generator[Nats]:
+    """A server of this test alone, which it may kill and start again."""
+    yield from _started(tmp_path_factory)
+
+
+@pytest.fixture
+def hub() -> MemoryHub:
+    """The memory bus of this test."""
+    return MemoryHub()
+
+
+@pytest.fixture
+async def bus_of(hub: MemoryHub) -> AsyncGenerator[Callable[[ServiceName], Bus]]:
+    """A new bus of a service on the memory bus; closed after the test."""
+    opened: list[Bus] = []
+
+    def open_bus(service: ServiceName) -> Bus:
+        opened.append(Bus(service, MemoryTransport(hub)))
+        return opened[-1]
+
+    yield open_bus
+    for bus in opened:
+        await bus.close()
