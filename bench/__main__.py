@@ -6,7 +6,9 @@ import json
 import platform
 import statistics
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import uvloop
@@ -110,9 +112,13 @@ async def _list_times(target: Target) -> dict[str, float]:
 async def _run(options: argparse.Namespace) -> int:
     port = house.free_port()
     upstream_command = (sys.executable, "-m", "bench.upstream", str(port), str(options.tools))
-    with house.child(*upstream_command) as upstream, house.executor() as started:
+    with (
+        tempfile.TemporaryDirectory(prefix="executor-bench-") as folder,
+        house.child(*upstream_command) as upstream,
+        house.executor(Path(folder) / "data") as started,
+    ):
         house.wait_for_port(port)
-        seconds = house.configure(started, port)
+        seconds = house.configure(started, Path(folder), port)
         idle = house.memory(started.process)
         mcp, token = f"{started.url}/mcp", started.token
         direct = Target("direct", f"http://127.0.0.1:{port}/mcp", "echo_00000", {"text": "hello"})

@@ -5,9 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,70 +59,54 @@ class Started:
     process: psutil.Process
     seconds: float
 
-    def post(self, path: str, body: object) -> dict[str, object]:
-        """POST to the REST API."""
-        request = urllib.request.Request(
-            f"{self.url}/api/v1/{path}",
-            data=json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=120) as response:
-            return json.load(response)
-
 
 @contextmanager
-def executor() -> Generator[Started]:
+def executor(directory: Path) -> Generator[Started]:
     """`executor up` on an empty data directory."""
-    with tempfile.TemporaryDirectory(prefix="executor-bench-") as directory:
-        port, before = free_port(), time.monotonic()
-        command = (
-            sys.executable,
-            "-m",
-            "executor_cli.main",
-            "up",
-            "--data-dir",
-            directory,
-            "--port",
-            str(port),
-        )
-        log = {"EXECUTOR_TELEMETRY__LOG_LEVEL": "warning"}
-        with child(*command, **log) as process:
-            token, running = Path(directory) / "admin-token", Path(directory) / "running.json"
-            until = time.monotonic() + _START_SECONDS
-            while not running.exists() and time.monotonic() < until:
-                time.sleep(0.05)
-            yield Started(
-                f"http://127.0.0.1:{port}", token.read_text().strip(), process, time.monotonic() - before
-            )
+    port, before = free_port(), time.monotonic()
+    command = (
+        sys.executable,
+        "-m",
+        "executor_cli.main",
+        "up",
+        "--data-dir",
+        str(directory),
+        "--port",
+        str(port),
+    )
+    with child(*command, EXECUTOR_TELEMETRY__LOG_LEVEL="warning") as process:
+        running = directory / "running.json"
+        until = time.monotonic() + _START_SECONDS
+        while not running.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        token = (directory / "admin-token").read_text().strip()
+        yield Started(f"http://127.0.0.1:{port}", token, process, time.monotonic() - before)
 
 
-def configure(started: Started, mcp_port: int) -> float:
+def configure(started: Started, directory: Path, mcp_port: int) -> float:
     """Put both upstreams behind Executor; seconds that it took."""
-    network = [f"127.0.0.1:{mcp_port}"]
+    network = {"allow": [f"127.0.0.1:{mcp_port}"]}
+    mcp = {
+        "slug": "bench",
+        "kind": "mcp",
+        "mcp": {"url": f"http://127.0.0.1:{mcp_port}/mcp"},
+        "network": network,
+    }
+    rest = {"slug": "rest", "kind": "openapi", "openapi": {"spec": "./rest.json"}, "network": network}
     document = {
         "apiVersion": "executor/v1",
-        "integrations": [
-            {
-                "slug": "bench",
-                "kind": "mcp",
-                "mcp": {"url": f"http://127.0.0.1:{mcp_port}/mcp"},
-                "network": network,
-            },
-            {"slug": "rest", "kind": "openapi", "openapi": {"spec": "./rest.json"}, "network": network},
-        ],
+        "integrations": [mcp, rest],
         "connections": [
             {"integration": "bench", "name": "main", "owner": "org"},
             {"integration": "rest", "name": "main", "owner": "org", "credential": {"env": "BENCH_KEY"}},
         ],
     }
+    (directory / "rest.json").write_text(json.dumps(description(mcp_port)))
+    (directory / "bench.yaml").write_text(json.dumps(document))
     before = time.monotonic()
-    part = {
-        "file": "bench.json",
-        "text": json.dumps(document),
-        "files": {"./rest.json": json.dumps(description(mcp_port))},
-        "credentials": {"env:BENCH_KEY": {"value": KEY}},
-    }
-    started.post("config/apply", {"documents": [part]})
+    apply = (sys.executable, "-m", "executor_cli.main", "apply", "-f", str(directory / "bench.yaml"))
+    reach = {"EXECUTOR_URL": started.url, "EXECUTOR_TOKEN": started.token, "BENCH_KEY": KEY}
+    subprocess.run(apply, env={**os.environ, **reach}, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - before
 
 

@@ -23,8 +23,11 @@ class Server:
     token: str
 
 
-def find_server() -> Server:
+def find_server(*, agent: bool = False) -> Server:
     """The server named by `EXECUTOR_URL` and `EXECUTOR_TOKEN`, else the one of the data directory.
+
+    Args:
+        agent: act as the machine's agent instead of its administrator.
 
     Raises:
         CommandError: nothing is named and nothing runs; says both ways.
@@ -39,7 +42,7 @@ def find_server() -> Server:
             "EXECUTOR_URL=https://… EXECUTOR_TOKEN=…"
         )
     if token is None and url is None:
-        token = home.admin_token()
+        token = home.agent_token() if agent else home.admin_token()
     if token is None:
         raise CommandError("EXECUTOR_URL is set: set EXECUTOR_TOKEN too, to an API key of yours.")
     return Server((url or (running.url if running else "")).rstrip("/"), token)

@@ -78,7 +78,7 @@ async def call(tool: str, *arguments: str, json: str | None = None, raw: bool = 
         raw: print the whole MCP result as JSON.
 
     """
-    server = find_server()
+    server = find_server(agent=True)
     async with open_api(server) as api:
         found = await find_tool(api, tool)
     schema: dict[str, Any] = found.get("definition", {}).get("inputSchema") or {}

@@ -96,7 +96,13 @@ class Home:
 
     def admin_token(self) -> str:
         """The administrator's token, made on first use."""
-        path = self.token_file
+        return self._token(self.token_file)
+
+    def agent_token(self) -> str:
+        """The token for this machine's agents, made on first use."""
+        return self._token(self.agent_token_file)
+
+    def _token(self, path: Path) -> str:
         if not path.exists():
             self._write(path, f"exe_{secrets.token_urlsafe(32)}\n")
         return path.read_text().strip()
@@ -105,6 +111,11 @@ class Home:
     def token_file(self) -> Path:
         """Where the administrator's token stands."""
         return self.directory / "admin-token"
+
+    @property
+    def agent_token_file(self) -> Path:
+        """Where the agents' token stands."""
+        return self.directory / "agent-token"
 
     def say_running(self, url: str) -> None:
         """Tell other commands where this Executor listens."""

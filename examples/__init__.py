@@ -1,0 +1,1 @@
+"""Upstreams to try Executor with, and the demonstration that uses them."""

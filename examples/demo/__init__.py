@@ -1,0 +1,1 @@
+"""`make demo`: the main job of Executor, end to end, on real upstreams."""

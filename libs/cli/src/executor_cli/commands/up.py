@@ -1,0 +1,96 @@
+"""`executor up`: all of Executor on this machine, in the foreground."""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from executor_cli.client import Server
+from executor_cli.commands.documents import apply_files
+from executor_cli.errors import CommandError
+from executor_cli.local.home import Home, data_dir
+from executor_cli.local.house import AGENT, local_house
+from executor_cli.local.progress import Progress
+
+_DEFAULT_PORT = 8484
+
+
+async def up(
+    *,
+    data_dir_: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = _DEFAULT_PORT,
+    config: tuple[Path, ...] = (),
+) -> None:
+    """Start all of Executor on this machine, until Ctrl-C.
+
+    State is kept in the data directory and taken up again by the next start.
+
+    Args:
+        data_dir_: where state is kept; default: EXECUTOR_DATA_DIR, else your platform's data folder.
+        host: address to listen on.
+        port: port to listen on; 0 picks a free one.
+        config: documents to apply at start.
+
+    """
+    home = Home(data_dir(data_dir_))
+    home.prepare()
+    progress = Progress(f"Executor, from {home.directory}")
+    async with local_house(home, host, port, progress) as url:
+        home.say_running(url)
+        try:
+            if config:
+                with progress.stage(f"applying {', '.join(str(path) for path in config)}"):
+                    await apply_files(Server(url, home.admin_token()), config)
+            progress.ready()
+            print(welcome(home, url), flush=True)
+            await _until_told_to_stop()
+            print("\nStopping: finishing what is in hand …", flush=True)
+        finally:
+            home.say_stopped()
+    print("Stopped.", flush=True)
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def welcome(home: Home, url: str) -> str:
+    """What to know and what to paste, once it runs."""
+    token = f'"Authorization: Bearer $(cat {shlex.quote(str(home.agent_token_file))})"'
+    http = {"type": "http", "url": f"{url}/mcp", "headers": {"Authorization": "Bearer <agent token>"}}
+    stdio = {"command": _own_command(), "args": ["mcp"], "env": {"EXECUTOR_DATA_DIR": str(home.directory)}}
+    return f"""
+  MCP endpoint   {url}/mcp
+  Console        {url}/
+  Admin token    {home.token_file}   decides approvals, changes the configuration: yours
+  Agent token    {home.agent_token_file}   for your agents (principal "{AGENT}"): cannot approve
+
+Connect Claude Code:
+  claude mcp add --transport http executor {url}/mcp --header {token}
+
+Other clients, over HTTP:
+  {json.dumps({"mcpServers": {"executor": http}})}
+
+Clients that start a command:
+  {json.dumps({"mcpServers": {"executor": stdio}})}
+
+Add integrations with `executor apply -f FILE` (docs/quickstart.md). Ctrl-C stops everything.
+"""
+
+
+def _own_command() -> str:
+    """The absolute path of the `executor` command that runs."""
+    script = Path(sys.argv[0]).resolve()
+    if script.name == "executor" and os.access(script, os.X_OK):
+        return str(script)
+    beside = Path(sys.executable).parent / "executor"
+    if not beside.exists():
+        raise CommandError("The `executor` command is not installed beside this Python.")
+    return str(beside)

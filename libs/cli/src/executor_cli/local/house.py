@@ -1,0 +1,70 @@
+"""The house on one machine: NATS and PostgreSQL as children, the five services in this process."""
+
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from executor_shared.service.run import running
+
+from executor_cli.errors import CommandError
+from executor_cli.local.home import Home
+from executor_cli.local.progress import Progress
+from executor_cli.local.wiring import Wiring
+from executor_shared.bus.nats import NatsTransport
+from executor_shared.contracts.base import ServiceName
+from executor_shared.servers import nats, postgres
+from executor_shared.service.settings import DatabaseSettings, ServiceSettings
+
+AGENT = "agent"
+"""Subject of the principal that local agents act as."""
+
+
+def take_port(host: str, port: int) -> int:
+    """The port to listen on, found free now; 0 picks one.
+
+    Raises:
+        CommandError: it is taken or not ours to take, or the address is not of this machine.
+
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Stop what uses it, or choose another port with "
+                "--port (0 picks a free one)."
+            ) from error
+        return probe.getsockname()[1]
+
+
+async def _database(stack: AsyncExitStack, home: Home, progress: Progress) -> DatabaseSettings:
+    if "EXECUTOR_DATABASE__URL" in os.environ:
+        return DatabaseSettings(url=os.environ["EXECUTOR_DATABASE__URL"])  # pyright: ignore[reportCallIssue, reportArgumentType]
+    first = not (home.directory / "postgres" / "data").exists()
+    with progress.stage("PostgreSQL (first start: making its data directory)" if first else "PostgreSQL"):
+        server = await stack.enter_async_context(postgres.running(home.directory / "postgres"))
+    return server.settings()
+
+
+@asynccontextmanager
+async def local_house(home: Home, host: str, port: int, progress: Progress) -> AsyncGenerator[str]:
+    """Everything running; yields its address. Leaving drains and stops all of it."""
+    chosen = take_port(host, port)
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{chosen}"
+    async with AsyncExitStack() as stack:
+        database = await _database(stack, home, progress)
+        with progress.stage("NATS, with the permissions of each service"):
+            server = await stack.enter_async_context(nats.nats_server(home.directory / "nats"))
+        wiring = Wiring(home, server.settings, database, host, chosen, url, forbidden=(server.port,))
+        parts = wiring.parts()
+        settings: dict[ServiceName, ServiceSettings] = {d.name: s for d, s in parts}
+
+        async def transport(name: ServiceName) -> NatsTransport:
+            return await NatsTransport.open(settings[name].bus, name)
+
+        with progress.stage("vault-broker, adapters, catalog, policy, gateway"):
+            await stack.enter_async_context(running(parts, transport_of=transport))
+        yield url

@@ -1,0 +1,85 @@
+"""Which settings each service gets in local mode: generated keys, our own servers, nothing from outside."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from executor_adapters.compose import ADAPTERS
+from executor_vault_broker.compose import VAULT_BROKER
+from pydantic import SecretStr
+
+from executor_catalog.compose import CATALOG
+from executor_cli.local.home import Home
+from executor_gateway.compose import GATEWAY
+from executor_policy.compose import POLICY
+from executor_shared.contracts.base import ServiceName
+from executor_shared.grants import GrantSigner
+from executor_shared.service.service import Definition
+from executor_shared.service.settings import BusSettings, DatabaseSettings, ServiceSettings
+
+CALLEES_FIRST: tuple[Definition[Any], ...] = (VAULT_BROKER, ADAPTERS, CATALOG, POLICY, GATEWAY)
+_POOL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What local mode knows about itself.
+
+    Attributes:
+        bus: how each service connects to the bus.
+        database: how to reach our PostgreSQL, or the one that `EXECUTOR_DATABASE__URL` names.
+        forbidden: ports of our own servers on the loopback address, which no upstream call may reach.
+
+    """
+
+    home: Home
+    bus: Callable[[ServiceName], BusSettings]
+    database: DatabaseSettings
+    host: str
+    port: int
+    url: str
+    forbidden: tuple[int, ...]
+
+    def parts(self) -> list[tuple[Definition[Any], ServiceSettings]]:
+        """Every service with its settings; the environment may still say more (log level, limits)."""
+        return [(definition, self._settings(definition)) for definition in CALLEES_FIRST]
+
+    def _settings(self, definition: Definition[Any]) -> ServiceSettings:
+        from_environment: ServiceSettings = definition.settings()
+        given = self._given()[definition.name]
+        update: dict[str, Any] = {"bus": self.bus(definition.name)}
+        for block, fields in given.items():
+            present = getattr(from_environment, block)
+            update[block] = type(present).model_validate({**present.model_dump(), **fields})
+        return from_environment.model_copy(update=update)
+
+    def _given(self) -> dict[ServiceName, dict[str, dict[str, Any]]]:
+        keys = self.home.keys()
+        signer = GrantSigner(base64.b64decode(keys["grant_seed"]))
+        public = {"public_keys": (base64.b64encode(signer.public_key).decode(),)}
+        database = {"url": self.database.url, "pool_size": _POOL}
+        proof = hashlib.sha256(self.home.admin_token().encode()).hexdigest()
+        policy = {
+            "signing_seed": SecretStr(keys["grant_seed"]),
+            "arguments_key": SecretStr(keys["arguments_key"]),
+            "bootstrap_admin_proof": proof,
+        }
+        return {
+            ServiceName.GATEWAY: {
+                "http": {"host": self.host, "port": self.port},
+                "gateway": {"public_url": self.url, "session_keys": (SecretStr(keys["session_key"]),)},
+            },
+            ServiceName.CATALOG: {"database": database},
+            ServiceName.POLICY: {"database": database, "policy": policy},
+            ServiceName.VAULT_BROKER: {
+                "database": database,
+                "grants": public,
+                "vault_broker": {"master_key": SecretStr(keys["master_key"])},
+            },
+            ServiceName.ADAPTERS: {
+                "grants": public,
+                "adapters": {"allow_stdio": True, "allow_loopback": True, "forbidden_ports": self.forbidden},
+            },
+        }
