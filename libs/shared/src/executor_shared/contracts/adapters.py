@@ -35,7 +35,7 @@ class Executed(Message, frozen=True, kw_only=True):
     """
 
     outcome: Outcome
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     code: str | None = None
     message: str = ""
     status: int | None = None

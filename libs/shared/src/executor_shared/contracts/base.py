@@ -23,6 +23,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Within a version of a subject fields are only added, with defaults; they are never renamed, retyped
     or removed. A breaking change is a new subject beside the old one.
+
+    An optional `msgspec.Raw` is written `Raw | UnsetType = UNSET`: msgspec cannot decode `Raw | None`.
     """
 
 

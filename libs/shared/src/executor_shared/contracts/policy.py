@@ -49,7 +49,7 @@ class Allow(Message, frozen=True, kw_only=True, tag="allow"):
 
     grant: str
     deadline: float
-    arguments: msgspec.Raw | None = None
+    arguments: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     approval: str | None = None
 
 

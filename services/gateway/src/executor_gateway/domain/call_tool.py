@@ -160,7 +160,7 @@ class CallTool:
         return Ended(call, "not_executed", code, told("not_executed", code, text))
 
     async def _execute(self, call: str, routed: Routed, asked: Asked, allowed: Allow) -> Ended:
-        raw = asked.raw if allowed.arguments is None else bytes(allowed.arguments)
+        raw = asked.raw if allowed.arguments is msgspec.UNSET else bytes(allowed.arguments)
         question = ExecuteCall(
             grant=allowed.grant,
             arguments=msgspec.Raw(raw),
@@ -218,7 +218,7 @@ def _failed(call: str, error: ExecutorError) -> Ended:
 
 
 def _ended(call: str, executed: Executed) -> Ended:
-    result = None if executed.result is None else bytes(executed.result)
+    result = None if executed.result is msgspec.UNSET else bytes(executed.result)
     if result and len(result) > _RESULT_BYTES:
         code = Code.UPSTREAM_RESPONSE_TOO_LARGE
         text = f"The call ran, but its result is larger than {_RESULT_BYTES >> 20} MiB. {NEXT[code]}"
