@@ -236,9 +236,10 @@ class ResolveDefinition(Message, frozen=True, kw_only=True):
 
 
 class HeldAsked(Message, frozen=True, kw_only=True):
-    """Which definitions of the tenant are held."""
+    """Which definitions of the tenant are held, a page at a time: those after a tool id."""
 
     tenant: str
+    after: str = ""
 
 
 class HeldDefinition(Message, frozen=True, kw_only=True):
@@ -253,9 +254,10 @@ class HeldDefinition(Message, frozen=True, kw_only=True):
 
 
 class HeldDefinitions(Message, frozen=True, kw_only=True):
-    """All that wait."""
+    """A page of those that wait; `next` is the `after` of the following one."""
 
     definitions: tuple[HeldDefinition, ...] = ()
+    next: str | None = None
 
 
 class CatalogChanged(Message, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Whom the catalog asks and tells."""
