@@ -1,0 +1,1 @@
+"""A REST API with its OpenAPI description, behind an API key."""

@@ -1,0 +1,1 @@
+"""A GraphQL API behind a bearer token."""

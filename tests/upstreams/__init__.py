@@ -1,0 +1,25 @@
+"""Real upstream servers as child processes: for flows, the kinds' own tests, the demo and the benchmark."""
+
+from tests.upstreams.process import Running, Unavailable, running
+from tests.upstreams.servers import (
+    crm,
+    everything_command,
+    everything_http,
+    git_command,
+    graph,
+    sdk_command,
+    sdk_http,
+)
+
+__all__ = [
+    "Running",
+    "Unavailable",
+    "crm",
+    "everything_command",
+    "everything_http",
+    "git_command",
+    "graph",
+    "running",
+    "sdk_command",
+    "sdk_http",
+]
