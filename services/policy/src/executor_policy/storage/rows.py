@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -21,6 +20,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from executor_policy.domain.approval import CallKey, NewApproval, StoredApproval
 from executor_policy.domain.call import Call, FinishedCall
