@@ -116,6 +116,7 @@ class NatsTransport:
         self._subscribed: list[_Subscribed] = []
         self._last_error: Exception | None = None
         self._closing = False
+        self._said: set[str] = set()
 
     @classmethod
     async def open(cls, settings: BusSettings, service: ServiceName) -> "NatsTransport":
@@ -164,8 +165,11 @@ class NatsTransport:
         self._last_error = error
         if "permissions violation" in str(error).lower():
             _log.error("bus.not_permitted", service=self._service, reason=str(error))
-        else:
-            _log.warning("bus.error", service=self._service, reason=f"{type(error).__name__}: {error}")
+            return
+        reason = f"{type(error).__name__}: {error}"
+        if reason not in self._said:  # the same at every attempt to reconnect is said once
+            self._said.add(reason)
+            _log.warning("bus.error", service=self._service, reason=reason)
 
     async def _on_disconnected(self) -> None:
         # A frame handed over in the instant of the loss still stands here, and nats-py would send it after
@@ -176,6 +180,7 @@ class NatsTransport:
             _log.warning("bus.disconnected", service=self._service)
 
     async def _on_reconnected(self) -> None:
+        self._said.clear()
         _log.info("bus.reconnected", service=self._service)
 
     async def _on_closed(self) -> None:

@@ -21,6 +21,7 @@ class Service:
         handlers: served before `start` runs.
         listeners: heard before `start` runs.
         start: run once the bus is served; returns when the service can do its work (views are filled).
+        stop: told first at a shutdown, while everything still works: end streams that would last.
         app: an ASGI application that answers everything but /livez, /readyz and /metrics.
         ready: dependency name to a check that raises when it is not usable.
 
@@ -30,6 +31,7 @@ class Service:
     handlers: tuple[Handler[Any, Any], ...] = ()
     listeners: tuple[Listener[Any], ...] = ()
     start: Callable[[], Awaitable[None]] | None = None
+    stop: Callable[[], Awaitable[None]] | None = None
     app: Asgi | None = None
     ready: Mapping[str, Check] = field(default_factory=dict[str, Check])
 
