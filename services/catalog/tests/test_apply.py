@@ -282,3 +282,51 @@ async def test_description_that_leads_elsewhere_is_not_followed(house: House):
     with pytest.raises(ConflictError, match="evil"):
         await house.use.refresh(RefreshConnection(tenant="acme", connection="crm/org/main"))
     assert await house.use.changes(ChangesAsked()) == before
+
+
+async def test_method_that_a_connection_uses_is_not_taken_away(house: House):
+    spec = ConnectionSpec(integration="crm", name="main", auth="api-key", credential="cred_a")
+    await house.apply(CatalogDocument(integrations=(integration(),), connections=(spec,)))
+    other = integration(auth=(AuthMethod(name="other", type="bearer"),))
+    with pytest.raises(InvalidRequestError, match="crm/org/main"):
+        await house.apply(CatalogDocument(integrations=(other,)))
+    moved = msgspec.structs.replace(spec, auth="other")
+    applied = await house.apply(CatalogDocument(integrations=(other,), connections=(moved,)))
+    assert [(c.noun, c.fields) for c in applied.changes] == [
+        ("integration", ("auth",)),
+        ("connection", ("auth",)),
+    ]
+
+
+async def test_changed_integration_is_asked_again_for_connections_beside_the_document(house: House):
+    await house.apply(document(definitions="accept"))
+    house.upstreams.tools["crm"] = [tool("list")]
+    changed = msgspec.structs.replace(integration(definitions="accept"), config={"spec": "y"})
+    applied = await house.apply(CatalogDocument(integrations=(changed,)))
+    assert (applied.tools[0].added, applied.tools[0].removed) == (("crm__list",), ("crm__get",))
+
+
+async def test_connection_with_a_credential_and_no_grant_keeps_its_tools(memory_house: House):
+    memory_house.upstreams.shared = False
+    spec = ConnectionSpec(integration="crm", name="main", credential="cred_a", discovery="grant")
+    await memory_house.apply(CatalogDocument(integrations=(integration(),), connections=(spec,)))
+    memory_house.upstreams.tools["crm"] = [tool("list")]
+    changed = msgspec.structs.replace(integration(), config={"spec": "y"})
+    applied = await memory_house.apply(CatalogDocument(integrations=(changed,)))
+    assert applied.tools == ()
+    assert list(await memory_house.tools()) == ["get"]
+
+
+async def test_new_connection_of_an_integration_beside_the_document_uses_its_kept_description(house: House):
+    await house.apply(document(source="the text"))
+    spec = ConnectionSpec(integration="crm", name="spare")
+    await house.apply(CatalogDocument(connections=(spec,)))
+    assert house.upstreams.asked[-1].source == "the text"
+    assert len((await house.use.changes(ChangesAsked())).tools) == 2
+
+
+async def test_adapter_error_keeps_its_class_and_names_the_integration(memory_house: House):
+    memory_house.upstreams.failing["crm"] = InvalidRequestError("spec is missing", details={"field": "spec"})
+    with pytest.raises(InvalidRequestError) as caught:
+        await memory_house.apply(document())
+    assert caught.value.details == {"field": "spec", "integration": "crm"}

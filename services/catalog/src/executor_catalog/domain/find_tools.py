@@ -55,10 +55,10 @@ async def find_tools(
         return FoundTools({})
     first = ordered[0]
     answer = await asking.tools(spec, digest, first.connection, first.grant)
-    offer = offer_of(answer)
+    offer = await offer_of(answer)
     if answer.shared:
         return FoundTools({wish.connection: offer for wish in ordered}, answer)
     rest = [wish for wish in ordered[1:] if not wish.optional]
     answers = await together(asking.tools(spec, digest, w.connection, w.grant) for w in rest)
-    offers = {wish.connection: offer_of(found) for wish, found in zip(rest, answers, strict=True)}
+    offers = {wish.connection: await offer_of(found) for wish, found in zip(rest, answers, strict=True)}
     return FoundTools({first.connection: offer, **offers}, answer)

@@ -1,5 +1,6 @@
 """Letting a discovered tool in: what every definition must keep to, and the form in which it is shown."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -33,13 +34,17 @@ class _UnfitError(Exception):
     """The tool cannot be used; the text says why."""
 
 
-def offer_of(found: Discovered) -> Offer:
-    """Everything that was discovered; one unusable tool never takes the others with it."""
+async def offer_of(found: Discovered) -> Offer:
+    """Everything that was discovered; one unusable tool never takes the others with it.
+
+    Thousands of tools take longer than a call may be held up, so others get their turn in between.
+    """
     offer = Offer()
     for name, reason in list(found.set_aside.items())[:MAX_TOOLS]:
         offer.set_aside[printable(name, _MAX_NAME)] = printable(reason, 1000)
     for tool in found.tools[:MAX_TOOLS]:
         _take(offer, tool)
+        await asyncio.sleep(0)
     if len(found.tools) > MAX_TOOLS:
         offer.set_aside["(further tools)"] = f"a connection has at most {MAX_TOOLS:,} tools"
     for name in offer.tools.keys() & offer.set_aside.keys():

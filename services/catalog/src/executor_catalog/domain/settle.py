@@ -78,6 +78,7 @@ async def settle(state: TenantState, asked: ApplyCatalog, asking: Asking) -> Set
         settled.integrations[one.planned.spec.slug] = one
         settled.note(one.planned.before, "integration", one.planned.spec.slug, one.planned.fields)
     _settle_connections(state, asked, settled)
+    _check_methods(state, settled)
     _settle_toolkits(state, asked, settled)
     for noun, keys in (
         ("integration", removed.integrations),
@@ -141,6 +142,22 @@ def _settle_connections(state: TenantState, asked: ApplyCatalog, settled: Settle
         planned = plan_connection(state, index, spec, known.record.auth)
         settled.connections.append(planned)
         settled.note(planned.before, "connection", planned.key, planned.fields)
+
+
+def _check_methods(state: TenantState, settled: Settled) -> None:
+    """Refuse to take away a method that a connection beside the document uses."""
+    named = {planned.key for planned in settled.connections} | settled.removed.connections
+    for index, (slug, one) in enumerate(settled.integrations.items()):
+        names = [method.name for method in one.known.record.auth]
+        for known in state.connections_of(slug):
+            used = known.record.auth
+            if used is not None and used not in names and known.key not in named:
+                raise invalid(
+                    f"integrations[{index}].auth",
+                    f"the connection {known.key!r} uses the method {used!r}; change or remove it in the same "
+                    f"document. The methods are now: {', '.join(names) or 'none'}",
+                    connection=known.key,
+                )
 
 
 def _settle_toolkits(state: TenantState, asked: ApplyCatalog, settled: Settled) -> None:
