@@ -8,6 +8,7 @@ from executor_shared.contracts.catalog import CatalogDocument, ConnectionSpec, I
 from executor_shared.contracts.policy import Approvers, PolicyDocument, PrincipalSpec, RuleSpec
 from executor_shared.contracts.vocabulary import AuthMethod
 from executor_shared.document.duration import text_of
+from executor_shared.document.yaml_tree import plain_scalar
 
 Plain = dict[str, Any]
 
@@ -133,3 +134,12 @@ class PlainDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
         """Never."""
         return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Text in quotes where our reader (YAML 1.2) would take it for something else."""
+    style = None if isinstance(plain_scalar(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+PlainDumper.add_representer(str, _text)

@@ -129,7 +129,7 @@ class _Builder:
         if self._expects_key():
             self._key(event.value, line)
             return
-        value = _plain(event.value) if event.implicit[0] else event.value
+        value = plain_scalar(event.value) if event.implicit[0] else event.value
         if not self._stack:
             self.tree.value = value
             return
@@ -158,7 +158,8 @@ class _Builder:
         return path
 
 
-def _plain(text: str) -> object:
+def plain_scalar(text: str) -> object:
+    """What an unquoted scalar means."""
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):
