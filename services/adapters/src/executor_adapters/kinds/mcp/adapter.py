@@ -119,8 +119,11 @@ class McpAdapter:
                 raise ExecutorError(
                     "Local MCP servers are switched off on this worker.", code=Code.EGRESS_REFUSED
                 )
-            env = {**dict(server.env), **credentials.environment(credential)}
-            return await stdio.connect(server.command, env, target.integration)
+            secret = credentials.environment(credential)
+            secrets = tuple({*filter(None, secret.values()), *(credential.secrets if credential else ())})
+            return await stdio.connect(
+                server.command, {**dict(server.env), **secret}, target.integration, secrets
+            )
         return await probe.connect(credentials.endpoint(self._egress, server.url, target.network, credential))
 
 

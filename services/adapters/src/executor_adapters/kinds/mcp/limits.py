@@ -123,5 +123,5 @@ class _Expansion:
             return 1  # the root, or an anchor: the validator finds it
         for step in reference[2:].split("/"):
             name = step.replace("~1", "/").replace("~0", "~")
-            node = cast("dict[str, object]", node).get(name) if isinstance(node, dict) else None
+            node = node.get(name) if isinstance(node, dict) else None
         return self._size(node)

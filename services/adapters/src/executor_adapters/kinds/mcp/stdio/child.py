@@ -40,15 +40,24 @@ def _death_note() -> Callable[[], None] | None:
 class Child:
     """A running program that speaks in lines on its standard input and output."""
 
-    def __init__(self, process: asyncio.subprocess.Process, label: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, label: str, secrets: tuple[str, ...]) -> None:
         self._process = process
         self._label = label
+        self._secrets = secrets
         self._writing = asyncio.Lock()
         self._complaints = asyncio.get_running_loop().create_task(self._log_stderr())
 
     @classmethod
-    async def start(cls, command: tuple[str, ...], env: Mapping[str, str], label: str) -> "Child":
+    async def start(
+        cls, command: tuple[str, ...], env: Mapping[str, str], label: str, secrets: tuple[str, ...] = ()
+    ) -> "Child":
         """Start the program with this environment and, of ours, only PATH and HOME.
+
+        Args:
+            command: the program and its arguments.
+            env: its environment.
+            label: how it is called in the log.
+            secrets: texts that are blotted out where the program complains.
 
         Raises:
             UpstreamError: it cannot be started; nothing was sent.
@@ -71,7 +80,7 @@ class Child:
             raise UpstreamError(
                 f"The program {command[0]!r} of {label} cannot be started: {_reason(error)}.", sent=False
             ) from error
-        return cls(process, label)
+        return cls(process, label, secrets)
 
     @property
     def pid(self) -> int:
@@ -134,14 +143,16 @@ class Child:
             if lines >= _STDERR_LINES:
                 continue
             *whole, rest = (rest + chunk).split(b"\n")
-            rest = rest[:_STDERR_LINE]
+            rest = rest[-64 * 1024 :]
             for line in whole[: _STDERR_LINES - lines]:
                 lines += 1
-                _log.debug("mcp.stdio.stderr", server=self._label, line=_printable(line[:_STDERR_LINE]))
+                _log.debug("mcp.stdio.stderr", server=self._label, line=self._shown(line))
 
-
-def _printable(line: bytes) -> str:
-    return "".join(character for character in line.decode(errors="replace") if character.isprintable())
+    def _shown(self, line: bytes) -> str:
+        text = "".join(each for each in line.decode(errors="replace") if each.isprintable())
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
+        return text[:_STDERR_LINE]
 
 
 def _reason(error: Exception) -> str:

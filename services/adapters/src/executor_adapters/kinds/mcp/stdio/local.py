@@ -168,7 +168,9 @@ class LocalConversation:
         await self._line.close()
 
 
-async def connect(command: tuple[str, ...], env: Mapping[str, str], label: str) -> LocalConversation:
+async def connect(
+    command: tuple[str, ...], env: Mapping[str, str], label: str, secrets: tuple[str, ...] = ()
+) -> LocalConversation:
     """Start a local server and find out which era it speaks.
 
     A server that ends on a message it does not know is started once more and greeted the old way.
@@ -177,13 +179,13 @@ async def connect(command: tuple[str, ...], env: Mapping[str, str], label: str) 
         UpstreamError: it cannot be started, or does not answer as an MCP server.
 
     """
-    line = _Line(await Child.start(command, env, label))
+    line = _Line(await Child.start(command, env, label, secrets))
     try:
         about = await _modern(line)
         if about is None:
             if not line.alive:
                 await line.close()
-                line = _Line(await Child.start(command, env, label))
+                line = _Line(await Child.start(command, env, label, secrets))
             about = greeted(await line.ask("initialize", hello(), MAX_LINE))
             await line.tell("notifications/initialized")
     except BaseException:
