@@ -1,5 +1,6 @@
 """Approvals: asked for, decided, spent once; on both storages."""
 
+import msgspec
 import pytest
 
 from executor_shared.canonical import digest
@@ -31,7 +32,7 @@ async def test_an_approved_call_runs_once_with_what_was_stored(house: House):
     assert await house.resolve(ADMIN, asked.approval, "approve") == "approved"
     decision = await house.call(alice, tool, {"a": "é", "b": 1}, id_="call_1")
     assert isinstance(decision, Allow)
-    assert decision.arguments is not None
+    assert isinstance(decision.arguments, msgspec.Raw)
     assert bytes(decision.arguments) == '{"a":"é","b":1}'.encode()
     grant = house.verifier.verify(decision.grant)
     assert (grant.approval, decision.approval) == (asked.approval, asked.approval)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from executor_policy.clients.cel import CelConditions
-from executor_policy.domain.ports import ConditionFailedError
+from executor_policy.domain.conditions import ConditionFailedError
 
 LANGUAGE = CelConditions()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from executor_policy.bus import UseCases, handlers, listeners
 from executor_policy.clients.announcer import BusAnnouncer
@@ -11,22 +12,15 @@ from executor_policy.clients.periodic import repeated
 from executor_policy.domain.apply_policy import ApplyPolicies, ExportPolicies
 from executor_policy.domain.begin import Begin
 from executor_policy.domain.close_calls import CloseOverdue, FinishCall
+from executor_policy.domain.conditions import Conditions
 from executor_policy.domain.decide_call import DecideCalls
 from executor_policy.domain.freshness import SeenCalls
 from executor_policy.domain.grant_discovery import GrantDiscoveries
 from executor_policy.domain.identify import IdentifyCaller
+from executor_policy.domain.keeping import ArgumentsVault
 from executor_policy.domain.list_blocked import ListBlockedTools
 from executor_policy.domain.pause_call import PauseCall
-from executor_policy.domain.ports import (
-    Announcer,
-    Approvals,
-    ArgumentsVault,
-    Calls,
-    Catalog,
-    Conditions,
-    Policies,
-    Recorder,
-)
+from executor_policy.domain.ports import Announcer, Approvals, Calls, Catalog, Policies, Recorder
 from executor_policy.domain.read_approvals import ReadApproval, ReadApprovals
 from executor_policy.domain.read_calls import ReadCall, ReadCalls
 from executor_policy.domain.resolve_approval import ResolveApprovals
@@ -48,7 +42,7 @@ from executor_shared.views.follow import Follower
 
 SCHEMA = "policy"
 _POLL_SECONDS = 30.0
-_REFRESH_SECONDS = 10.0
+_WORK_SECONDS = 10.0
 _SWEEP_SECONDS = 60.0
 
 
@@ -94,57 +88,75 @@ def use_cases(
     )
 
 
-@asynccontextmanager
-async def compose(settings: PolicySettings, bus: Bus) -> AsyncGenerator[Service]:
-    """Open what policy needs, and yield the service."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What runs beside the use cases."""
+
+    use: UseCases
+    standing: Standing
+    recorder: BatchingRecorder
+    follower: Follower
+    sweep: CloseOverdue
+    begin: Begin
+
+
+def _parts(settings: PolicySettings, bus: Bus, db: Database) -> _Parts:
     signer = GrantSigner(key_of(settings.policy.signing_seed, "signing_seed"))
     vault = AesArguments(key_of(settings.policy.arguments_key, "arguments_key"))
     clock, conditions, announcer = SystemClock(), CelConditions(), BusAnnouncer(bus)
+    policies, approvals, calls = PostgresPolicies(db), PostgresApprovals(db), PostgresCalls(db)
     view = CatalogView()
-    follower = Follower(bus, view, facts_only=True)
-    async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(Database.open(settings.database, schema=SCHEMA))
-        policies, approvals, calls = PostgresPolicies(db), PostgresApprovals(db), PostgresCalls(db)
-        recorder = BatchingRecorder(calls)
-        standing = Standing(policies, conditions, clock)
-        sweep = CloseOverdue(calls, approvals, announcer, clock, settings.policy.orphan_grace)
-        use = use_cases(
-            standing=standing,
-            catalog=FollowedCatalog(view, follower),
-            policies=policies,
-            approvals=approvals,
-            calls=calls,
-            recorder=recorder,
-            vault=vault,
-            conditions=conditions,
-            announcer=announcer,
-            signer=signer,
-            clock=clock,
-        )
-        begin = Begin(standing, policies, settings.policy.bootstrap_admin_proof)
+    follower, recorder = Follower(bus, view, facts_only=True), BatchingRecorder(calls)
+    standing = Standing(policies, conditions, clock)
+    use = use_cases(
+        standing=standing,
+        catalog=FollowedCatalog(view, follower),
+        policies=policies,
+        approvals=approvals,
+        calls=calls,
+        recorder=recorder,
+        vault=vault,
+        conditions=conditions,
+        announcer=announcer,
+        signer=signer,
+        clock=clock,
+    )
+    sweep = CloseOverdue(calls, approvals, announcer, clock, settings.policy.orphan_grace)
+    begin = Begin(standing, policies, settings.policy.bootstrap_admin_proof)
+    return _Parts(use, standing, recorder, follower, sweep, begin)
+
+
+async def _start(parts: _Parts, stack: AsyncExitStack) -> None:
+    """Bring everything to life; the stack ends it in reverse."""
+    await parts.begin()
+    await parts.recorder.start()
+    stack.push_async_callback(parts.recorder.stop)
+    await parts.sweep(since_ever=True)
+    for work, every, name in (
+        (parts.standing.refresh, _POLL_SECONDS, "policy.refresh"),
+        (parts.sweep, _SWEEP_SECONDS, "calls.sweep"),
+    ):
+        await stack.enter_async_context(repeated(work, every=every, within=_WORK_SECONDS, name=name))
+    stack.push_async_callback(parts.follower.stop)
+    await parts.follower.start()
+
+
+@asynccontextmanager
+async def compose(settings: PolicySettings, bus: Bus) -> AsyncGenerator[Service]:
+    """Open what policy needs, and yield the service."""
+    async with Database.open(settings.database, schema=SCHEMA) as db, AsyncExitStack() as stack:
+        parts = _parts(settings, bus, db)
 
         async def start() -> None:
-            await begin()
-            await recorder.start()
-            stack.push_async_callback(recorder.stop)
-            await sweep()
-            for work, every, name in (
-                (standing.refresh, _POLL_SECONDS, "policy.refresh"),
-                (sweep, _SWEEP_SECONDS, "calls.sweep"),
-            ):
-                await stack.enter_async_context(
-                    repeated(work, every=every, within=_REFRESH_SECONDS, name=name)
-                )
-            stack.push_async_callback(follower.stop)
-            await follower.start()
+            await _start(parts, stack)
 
         async def in_force() -> None:
-            _ = standing.now
+            _ = parts.standing.now
 
         yield Service(
             name=ServiceName.POLICY,
-            handlers=handlers(use),
-            listeners=(follower.listener, *listeners(use, standing)),
+            handlers=handlers(parts.use),
+            listeners=(parts.follower.listener, *listeners(parts.use, parts.standing)),
             start=start,
             ready={"database": db.ping, "policy": in_force},
         )

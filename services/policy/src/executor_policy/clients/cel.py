@@ -10,7 +10,7 @@ from typing import cast
 
 import cel
 
-from executor_policy.domain.ports import Condition, ConditionFailedError
+from executor_policy.domain.conditions import Condition, ConditionFailedError
 
 _MAX_LENGTH = 500
 _MAX_VALUES = 1_000

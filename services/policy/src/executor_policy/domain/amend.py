@@ -6,9 +6,10 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from executor_policy.domain.conditions import Conditions
 from executor_policy.domain.known import KnownPrincipal, TenantPolicy, is_proof, key_digest
-from executor_policy.domain.ports import Conditions
 from executor_policy.domain.rules import compile_rule
+from executor_policy.domain.words import keepable
 from executor_shared.contracts.policy import ApplyPolicy, PolicyDocument, PrincipalSpec, RuleSpec
 from executor_shared.contracts.vocabulary import Change
 from executor_shared.errors import ConflictError, InvalidRequestError
@@ -47,6 +48,9 @@ def _check_principal(spec: PrincipalSpec, holders: dict[str, str]) -> None:
     for field, text in (("subject", spec.subject), ("person", spec.person or "-")):
         if not 1 <= len(text) <= _MAX_SUBJECT or not text.isprintable():
             raise _invalid(f"{where}.{field}", f"1 to {_MAX_SUBJECT} printable characters are accepted")
+    for group in spec.groups:
+        if not keepable(group):
+            raise _invalid(f"{where}.groups", "names of 1 to 256 printable characters are accepted")
     for proof in spec.key_proofs or ():
         if not is_proof(proof):
             raise _invalid(f"{where}.key", "expected the SHA-256 digest of the key in lower-case hexadecimal")

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from executor_policy.domain.amend import amended, changes, check_document, document_of
+from executor_policy.domain.conditions import Conditions
 from executor_policy.domain.grant_discovery import administrator
 from executor_policy.domain.known import TenantPolicy
-from executor_policy.domain.ports import Announcer, Conditions, Policies
+from executor_policy.domain.ports import Announcer, Policies
 from executor_policy.domain.standing import Standing
 from executor_shared.contracts.policy import ApplyPolicy, ExportPolicy, PolicyApplied, PolicyDocument
 

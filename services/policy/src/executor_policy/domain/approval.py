@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from executor_policy.domain.facts import Terms
-from executor_policy.domain.ports import ArgumentsVault
+from executor_policy.domain.keeping import ArgumentsVault
 from executor_shared.canonical import digest
 from executor_shared.contracts.policy import Approval
 from executor_shared.contracts.vocabulary import Effect, Principal

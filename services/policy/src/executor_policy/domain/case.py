@@ -7,12 +7,12 @@ from executor_policy.domain.arguments import Arguments
 from executor_policy.domain.call import Call, Decision
 from executor_policy.domain.facts import Verdict
 from executor_policy.domain.known import Snapshot
+from executor_policy.domain.words import kept
 from executor_shared.contracts.policy import DecideCall
 from executor_shared.contracts.vocabulary import Outcome, Principal
 from executor_shared.grants import Grant
 from executor_shared.views.catalog import Routed
 
-_MAX_TEXT = 256
 _NO_VERDICT = Verdict(effect="block", rule="")
 
 
@@ -61,14 +61,14 @@ class Case:
             id=self.id,
             tenant=self.caller.tenant,
             subject=self.caller.subject,
-            tool=self.ask.tool[:_MAX_TEXT],
+            tool=kept(self.ask.tool),
             address=tool.address if tool else "",
             effect=tool.effect if tool else "destructive",
             decision=decision,
             rule=self.verdict.rule,
             matched=self.verdict.matched,
             arguments_digest=self.arguments_digest,
-            client=self.ask.client[:_MAX_TEXT],
+            client=kept(self.ask.client),
             started_at=self.now,
             deadline=self.deadline,
             credential=self.routed.connection.credential if self.routed else None,

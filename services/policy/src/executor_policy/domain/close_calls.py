@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import structlog
 
 from executor_policy.domain.ports import Announcer, Approvals, Calls
+from executor_policy.domain.words import keepable, kept
 from executor_shared.clock import Clock
 from executor_shared.contracts.policy import CallFinished
 
+_LOOK_BACK_SECONDS = 3600.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.policy")
 
 
@@ -20,9 +22,13 @@ class FinishCall:
 
     async def __call__(self, event: CallFinished) -> None:
         """Write the outcome. Times are this service's own, but for an earlier one that is told."""
+        if not keepable(event.call):
+            return
         now = self.clock.now()
         at = event.finished_at if 0.0 < event.finished_at < now else now
-        if not await self.calls.finish(event.call, event.outcome, event.code, at):
+        if not await self.calls.finish(
+            event.call, event.outcome, kept(event.code) if event.code else None, at
+        ):
             _log.debug("call.outcome_stands", call_id=event.call, said=event.outcome)
 
 
@@ -36,10 +42,13 @@ class CloseOverdue:
     clock: Clock
     grace: float
 
-    async def __call__(self) -> None:
-        """Once."""
+    async def __call__(self, *, since_ever: bool = False) -> None:
+        """Once: looking at the last hour, or at everything (at start)."""
         now = self.clock.now()
-        closed = await self.calls.close_orphans(due_before=now - self.grace, at=now)
+        due = now - self.grace
+        closed = await self.calls.close_orphans(
+            due_after=0.0 if since_ever else due - _LOOK_BACK_SECONDS, due_before=due, at=now
+        )
         if closed:
             _log.warning("calls.unknown", count=closed)
         for approval in await self.approvals.expire(now):

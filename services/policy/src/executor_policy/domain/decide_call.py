@@ -18,9 +18,11 @@ from executor_policy.domain.call import (
 from executor_policy.domain.case import Case
 from executor_policy.domain.facts import Facts
 from executor_policy.domain.freshness import SeenCalls
+from executor_policy.domain.keeping import ArgumentsVault
 from executor_policy.domain.pause_call import PauseCall
-from executor_policy.domain.ports import ArgumentsVault, Calls, Catalog, Recorder
+from executor_policy.domain.ports import Calls, Catalog, Recorder
 from executor_policy.domain.standing import Standing
+from executor_policy.domain.words import keepable
 from executor_shared.clock import Clock
 from executor_shared.context import CallContext, current
 from executor_shared.contracts.policy import (
@@ -31,7 +33,14 @@ from executor_shared.contracts.policy import (
     CallDecision,
     DecideCall,
 )
-from executor_shared.errors import Code, ConflictError, ExecutorError, InternalError, UnavailableError
+from executor_shared.errors import (
+    Code,
+    ConflictError,
+    ExecutorError,
+    InternalError,
+    InvalidRequestError,
+    UnavailableError,
+)
 from executor_shared.grants import GrantSigner
 from executor_shared.views.catalog import Routed
 from executor_shared.views.patterns import matches
@@ -213,16 +222,17 @@ def _context() -> CallContext:
     context = current()
     if context is None:
         raise InternalError("A call can only be decided within its call context.")
+    if not keepable(context.call_id):
+        raise InvalidRequestError("The call id cannot be used.", details={"field": "call_id"})
     return context
 
 
 def _check(ask: DecideCall) -> None:
-    if ask.idempotency_key is not None and not 1 <= len(ask.idempotency_key) <= _MAX_KEY:
-        raise ExecutorError(
-            f"idempotency_key: 1 to {_MAX_KEY} characters are accepted.",
-            code=Code.INVALID_REQUEST,
-            details={"field": "idempotency_key"},
-        )
+    for field, text in (("idempotency_key", ask.idempotency_key), ("approval", ask.approval)):
+        if text is not None and not keepable(text, _MAX_KEY):
+            raise InvalidRequestError(
+                f"{field}: 1 to {_MAX_KEY} printable characters are accepted.", details={"field": field}
+            )
 
 
 def _used() -> ConflictError:

@@ -4,8 +4,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from executor_policy.domain.conditions import Conditions
 from executor_policy.domain.decide import RuleSet
-from executor_policy.domain.ports import Conditions
 from executor_policy.domain.rules import compile_rule
 from executor_shared.contracts.policy import RuleSpec
 from executor_shared.contracts.vocabulary import Principal

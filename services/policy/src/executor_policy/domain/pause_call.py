@@ -5,7 +5,8 @@ from typing import Literal
 
 from executor_policy.domain.approval import CallKey, NewApproval, StoredApproval
 from executor_policy.domain.case import Case
-from executor_policy.domain.ports import Approvals, ArgumentsVault
+from executor_policy.domain.keeping import ArgumentsVault
+from executor_policy.domain.ports import Approvals
 from executor_shared.clock import Clock
 from executor_shared.contracts.policy import ApprovalNeeded
 from executor_shared.ids import new_approval_id

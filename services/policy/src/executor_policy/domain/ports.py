@@ -1,45 +1,13 @@
 """What policy needs from the world, in its own words."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from executor_policy.domain.approval import ApprovalUse, NewApproval, Resolution, StoredApproval
+from executor_policy.domain.call import Admission, Call, CallQuery, FinishedCall
+from executor_policy.domain.known import TenantPolicy
 from executor_shared.contracts.vocabulary import Outcome
 from executor_shared.views.catalog import CatalogView
-
-if TYPE_CHECKING:
-    from executor_policy.domain.approval import ApprovalUse, NewApproval, Resolution, StoredApproval
-    from executor_policy.domain.call import Admission, Call, CallQuery, FinishedCall
-    from executor_policy.domain.known import TenantPolicy
-
-
-class ConditionFailedError(Exception):
-    """A condition could not be evaluated on these arguments."""
-
-
-class Condition(Protocol):
-    """A compiled `when`."""
-
-    def holds(self, arguments: dict[str, object]) -> bool:
-        """Whether it holds.
-
-        Raises:
-            ConditionFailedError: a field is missing, a type does not fit, or anything else went wrong.
-
-        """
-        ...
-
-
-class Conditions(Protocol):
-    """The language of conditions."""
-
-    def compile(self, text: str) -> Condition:
-        """Check and compile.
-
-        Raises:
-            ValueError: outside the language; the text says what is accepted.
-
-        """
-        ...
 
 
 class Catalog(Protocol):
@@ -67,13 +35,13 @@ class Policies(Protocol):
         """The revision now."""
         ...
 
-    async def load(self) -> "tuple[int, dict[str, TenantPolicy]]":
+    async def load(self) -> tuple[int, dict[str, TenantPolicy]]:
         """Everything at one revision."""
         ...
 
     async def change(
-        self, tenant: str, amend: "Callable[[TenantPolicy], TenantPolicy]"
-    ) -> "tuple[TenantPolicy, TenantPolicy, int]":
+        self, tenant: str, amend: Callable[[TenantPolicy], TenantPolicy]
+    ) -> tuple[TenantPolicy, TenantPolicy, int]:
         """Replace a tenant's policy by what `amend` makes of it, in one transaction.
 
         Changes follow each other. What `amend` raises is raised, and nothing is changed. Returns what was,
@@ -89,7 +57,7 @@ class Policies(Protocol):
 class Approvals(Protocol):
     """Paused calls."""
 
-    async def ask(self, wanted: "NewApproval") -> "StoredApproval":
+    async def ask(self, wanted: NewApproval) -> StoredApproval:
         """The approval that such a call waits for.
 
         An identical pending one is joined; an identical denied one that was not told yet is told, once;
@@ -101,20 +69,20 @@ class Approvals(Protocol):
         """
         ...
 
-    async def get(self, tenant: str, approval: str) -> "StoredApproval | None":
+    async def get(self, tenant: str, approval: str) -> StoredApproval | None:
         """One approval."""
         ...
 
     async def page(
         self, tenant: str, *, seen_by: tuple[str, frozenset[str]] | None, before: str | None, limit: int
-    ) -> "list[StoredApproval]":
+    ) -> list[StoredApproval]:
         """Newest first, after the cursor `before` (an approval id).
 
         With `seen_by` (subject, groups) only those that the subject asked for or a group of which is named.
         """
         ...
 
-    async def resolve(self, resolution: "Resolution") -> "StoredApproval | None":
+    async def resolve(self, resolution: Resolution) -> StoredApproval | None:
         """Move one on, if it still stands in a state from which that is possible; else None."""
         ...
 
@@ -122,7 +90,7 @@ class Approvals(Protocol):
         """Remember that the requester was told that it was denied."""
         ...
 
-    async def expire(self, now: float) -> "list[StoredApproval]":
+    async def expire(self, now: float) -> list[StoredApproval]:
         """Close those whose time has passed."""
         ...
 
@@ -130,9 +98,7 @@ class Approvals(Protocol):
 class Calls(Protocol):
     """The record of calls."""
 
-    async def admit(
-        self, call: "Call", *, policy_revision: int, use: "ApprovalUse | None" = None
-    ) -> "Admission":
+    async def admit(self, call: Call, *, policy_revision: int, use: ApprovalUse | None = None) -> Admission:
         """Record durably that a call may run, spending the approval that it needs: all or nothing.
 
         Refused where the policy moved on from `policy_revision`, the call id or the idempotency key was
@@ -140,11 +106,11 @@ class Calls(Protocol):
         """
         ...
 
-    async def note(self, calls: "Sequence[Call]") -> None:
+    async def note(self, calls: Sequence[Call]) -> None:
         """Record calls that need no promise before they run; known ids are left alone."""
         ...
 
-    async def used_key(self, tenant: str, subject: str, tool: str, key: str) -> "FinishedCall | None":
+    async def used_key(self, tenant: str, subject: str, tool: str, key: str) -> FinishedCall | None:
         """The call that used an idempotency key."""
         ...
 
@@ -152,44 +118,27 @@ class Calls(Protocol):
         """Write how a call ended, once; only `unknown` is ever corrected. False: it stands already."""
         ...
 
-    async def get(self, tenant: str, call: str) -> "FinishedCall | None":
+    async def get(self, tenant: str, call: str) -> FinishedCall | None:
         """One call with its outcome, if any."""
         ...
 
-    async def page(self, query: "CallQuery") -> "list[FinishedCall]":
+    async def page(self, query: CallQuery) -> list[FinishedCall]:
         """Newest first."""
         ...
 
-    async def close_orphans(self, *, due_before: float, at: float) -> int:
-        """Call everything `unknown` that may have run, had to end before `due_before`, and never did."""
+    async def close_orphans(self, *, due_after: float, due_before: float, at: float) -> int:
+        """Call everything `unknown` that may have run, had to end between the two, and never did."""
         ...
 
 
 class Recorder(Protocol):
     """Takes records of calls that need not be durable at once. Bounded."""
 
-    def note(self, call: "Call") -> None:
+    def note(self, call: Call) -> None:
         """Take one; written within a second.
 
         Raises:
             BusyError: the record is not being written and the buffer is full.
-
-        """
-        ...
-
-
-class ArgumentsVault(Protocol):
-    """Keeps stored arguments unreadable outside this service."""
-
-    def seal(self, plain: bytes, bound_to: bytes) -> bytes:
-        """Encrypt; opens only with the same `bound_to`."""
-        ...
-
-    def open(self, sealed: bytes, bound_to: bytes) -> bytes:
-        """Decrypt.
-
-        Raises:
-            InternalError: altered, moved to another row, or sealed with another key.
 
         """
         ...
@@ -202,6 +151,6 @@ class Announcer(Protocol):
         """Rules or principals changed."""
         ...
 
-    async def approval_resolved(self, approval: "StoredApproval") -> None:
+    async def approval_resolved(self, approval: StoredApproval) -> None:
         """An approval left `pending`."""
         ...

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from executor_policy.domain.approval import StoredApproval
-from executor_policy.domain.ports import Approvals, ArgumentsVault
+from executor_policy.domain.keeping import ArgumentsVault
+from executor_policy.domain.ports import Approvals
 from executor_policy.domain.standing import Standing
+from executor_policy.domain.words import keepable
 from executor_shared.clock import Clock
 from executor_shared.contracts.policy import Approval, GetApproval, ListApprovals
 from executor_shared.contracts.policy import Approvals as ApprovalsPage
 from executor_shared.contracts.vocabulary import Principal
-from executor_shared.errors import NotFoundError
+from executor_shared.errors import InvalidRequestError, NotFoundError
 
 MAX_PAGE = 200
 
@@ -45,7 +47,7 @@ class ReadApprovals:
         limit = max(1, min(ask.limit, MAX_PAGE))
         seen_by = None if who.admin else (who.subject, frozenset(who.groups))
         chosen: list[StoredApproval] = []
-        before = ask.before
+        before = known_cursor(ask.before)
         while len(chosen) <= limit:
             page = await self.approvals.page(who.tenant, seen_by=seen_by, before=before, limit=MAX_PAGE)
             chosen += [a for a in page if a.may_be_seen_by(who) and ask.state in (None, a.state_at(now))]
@@ -59,6 +61,18 @@ class ReadApprovals:
         )
 
 
+def known_cursor(before: str | None) -> str | None:
+    """A cursor that a page gave.
+
+    Raises:
+        InvalidRequestError: it cannot be one.
+
+    """
+    if before is not None and not keepable(before):
+        raise InvalidRequestError("before: not a cursor of this list.", details={"field": "before"})
+    return before
+
+
 async def visible_approval(approvals: Approvals, who: Principal, id_: str) -> StoredApproval:
     """One approval, if `who` may know of it.
 
@@ -66,7 +80,7 @@ async def visible_approval(approvals: Approvals, who: Principal, id_: str) -> St
         NotFoundError: unknown, foreign, or not for these eyes: told alike.
 
     """
-    found = await approvals.get(who.tenant, id_)
+    found = await approvals.get(who.tenant, id_) if keepable(id_) else None
     if found is None or not found.may_be_seen_by(who):
         raise NotFoundError("There is no such approval.")
     return found

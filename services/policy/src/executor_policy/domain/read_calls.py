@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from executor_policy.domain.call import CallQuery
 from executor_policy.domain.ports import Calls
+from executor_policy.domain.read_approvals import known_cursor
 from executor_policy.domain.standing import Standing
+from executor_policy.domain.words import keepable, kept
 from executor_shared.contracts.policy import CallRecord, GetCall, ListCalls
 from executor_shared.contracts.policy import Calls as CallsPage
 from executor_shared.errors import NotFoundError
@@ -22,7 +24,7 @@ class ReadCall:
     async def __call__(self, ask: GetCall) -> CallRecord:
         """The record; another's call is told like an unknown one."""
         who = self.standing.who(ask.proof)
-        found = await self.calls.get(who.tenant, ask.id)
+        found = await self.calls.get(who.tenant, ask.id) if keepable(ask.id) else None
         if found is None or not (who.admin or found.call.subject == who.subject):
             raise NotFoundError("There is no such call.")
         return found.record()
@@ -43,9 +45,9 @@ class ReadCalls:
             CallQuery(
                 tenant=who.tenant,
                 subject=None if who.admin else who.subject,
-                tool=ask.tool,
-                outcome=ask.outcome,
-                before=ask.before,
+                tool=kept(ask.tool) if ask.tool else None,
+                outcome=kept(ask.outcome) if ask.outcome else None,
+                before=known_cursor(ask.before),
                 limit=limit + 1,
             )
         )

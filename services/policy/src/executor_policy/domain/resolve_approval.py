@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from executor_policy.domain.approval import USE_SECONDS, Resolution, State, StoredApproval
-from executor_policy.domain.ports import Announcer, Approvals, ArgumentsVault
+from executor_policy.domain.keeping import ArgumentsVault
+from executor_policy.domain.ports import Announcer, Approvals
 from executor_policy.domain.read_approvals import visible_approval
 from executor_policy.domain.standing import Standing
+from executor_policy.domain.words import check_prose
 from executor_shared.clock import Clock
 from executor_shared.contracts.policy import Approval, ResolveApproval
 from executor_shared.contracts.vocabulary import Principal
-from executor_shared.errors import ConflictError, InvalidRequestError, NotPermittedError
+from executor_shared.errors import ConflictError, NotPermittedError
 
 _MAX_REASON = 2000
 _BECOMES: dict[str, State] = {"approve": "approved", "deny": "denied", "withdraw": "withdrawn"}
@@ -27,10 +29,7 @@ class ResolveApprovals:
 
     async def __call__(self, ask: ResolveApproval) -> Approval:
         """The approval as it now stands."""
-        if len(ask.reason) > _MAX_REASON:
-            raise InvalidRequestError(
-                f"reason: at most {_MAX_REASON} characters are accepted.", details={"field": "reason"}
-            )
+        check_prose(ask.reason, _MAX_REASON, "reason")
         who, now = self.standing.who(ask.proof), self.clock.now()
         found = await visible_approval(self.approvals, who, ask.id)
         _check_may(found, who, ask.decision)

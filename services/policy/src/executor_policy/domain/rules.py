@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from executor_policy.domain.conditions import Condition, ConditionFailedError, Conditions
 from executor_policy.domain.facts import Facts
-from executor_policy.domain.ports import Condition, ConditionFailedError, Conditions
+from executor_policy.domain.words import check_prose, keepable
 from executor_shared.contracts.policy import RuleSpec
 from executor_shared.errors import InvalidRequestError
 from executor_shared.views.patterns import check_pattern
@@ -12,6 +13,7 @@ from executor_shared.views.patterns import check_pattern
 _SCOPES = ("team", "user", "toolkit")
 _TOOLKIT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+_MAX_REASON = 2000
 _MAX_EXPIRES = 7 * 86_400.0
 
 
@@ -100,6 +102,15 @@ def compile_rule(spec: RuleSpec, conditions: Conditions) -> Rule:
     scope, whose = _scope(spec.scope, f"{where}.scope")
     if not 1.0 <= spec.approvers.expires <= _MAX_EXPIRES:
         raise _invalid(f"{where}.approvers.expires", spec.approvers.expires, "1 second to 7 days")
+    check_prose(spec.reason, _MAX_REASON, f"{where}.reason")
+    for field, texts in (
+        ("groups", spec.groups),
+        ("subjects", spec.subjects),
+        ("clients", spec.clients),
+        ("approvers.groups", spec.approvers.groups),
+    ):
+        if bad := [text for text in texts if not keepable(text)]:
+            raise _invalid(f"{where}.{field}", bad[0][:80], "names of 1 to 256 printable characters")
     condition = None
     if spec.when is not None:
         try:

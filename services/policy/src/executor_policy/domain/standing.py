@@ -4,8 +4,9 @@ import asyncio
 
 import structlog
 
+from executor_policy.domain.conditions import Conditions
 from executor_policy.domain.known import Snapshot, snapshot
-from executor_policy.domain.ports import Conditions, Policies
+from executor_policy.domain.ports import Policies
 from executor_shared.clock import Clock
 from executor_shared.contracts.vocabulary import Principal
 from executor_shared.errors import UnavailableError

@@ -52,8 +52,23 @@ class BatchingRecorder:
         """Write everything that waits now."""
         while self._waiting:
             batch = self._waiting[:_BATCH]
-            await self._calls.note(batch)
+            try:
+                await self._calls.note(batch)
+            except ExecutorError:
+                raise
+            except Exception:  # noqa: BLE001 - one record that cannot be stored must not hold up the others
+                _log.exception("record.batch_failed", size=len(batch))
+                await self._one_by_one(batch)
             del self._waiting[: len(batch)]
+
+    async def _one_by_one(self, batch: list[Call]) -> None:
+        for call in batch:
+            try:
+                await self._calls.note([call])
+            except ExecutorError:
+                raise
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("record.refused", call_id=call.id)
 
     async def _write(self) -> None:
         while True:
@@ -64,8 +79,5 @@ class BatchingRecorder:
                 await self.flush()
             except ExecutorError as error:
                 _log.warning("record.waiting", waiting=len(self._waiting), reason=error.code)
-            except Exception:  # noqa: BLE001 - the record must go on being written
-                _log.exception("record.failed", waiting=len(self._waiting))
-            if self._waiting:
                 self._some.set()
                 await asyncio.sleep(_RETRY_SECONDS)

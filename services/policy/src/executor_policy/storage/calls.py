@@ -104,12 +104,12 @@ class PostgresCalls:
         async with self.db.transaction() as tx:
             return [call_of(row) for row in await tx.execute(page)]
 
-    async def close_orphans(self, *, due_before: float, at: float) -> int:
+    async def close_orphans(self, *, due_after: float, due_before: float, at: float) -> int:
         """Insert `unknown` where nothing was said."""
         silent = (
             select(_c.id, literal("unknown"), literal(at))
             .select_from(_calls.outerjoin(_outcomes, _o.call == _c.id))
-            .where(_c.deadline < due_before, _o.call.is_(None))
+            .where(_c.deadline >= due_after, _c.deadline < due_before, _o.call.is_(None))
         )
         statement = insert(_outcomes).from_select(["call", "outcome", "finished_at"], silent)
         once = statement.on_conflict_do_nothing().returning(_o.call)

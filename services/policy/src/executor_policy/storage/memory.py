@@ -221,9 +221,10 @@ class MemoryCalls:
         found.sort(key=lambda c: (c.call.started_at, c.call.id), reverse=True)
         return _after(found, [c.call.id for c in found], query.before)[: query.limit]
 
-    async def close_orphans(self, *, due_before: float, at: float) -> int:
+    async def close_orphans(self, *, due_after: float, due_before: float, at: float) -> int:
         """Call them unknown."""
-        silent = [c for c in self._calls.values() if c.deadline < due_before and c.id not in self._ended]
+        due = (c for c in self._calls.values() if due_after <= c.deadline < due_before)
+        silent = [c for c in due if c.id not in self._ended]
         for call in silent:
             self._ended[call.id] = ("unknown", None, at)
         return len(silent)
