@@ -138,6 +138,7 @@ class Others:
         return CallDecision(outcome=Allow(grant="v1.grant", deadline=time.time() + 30))
 
     async def blocked(self, asked: ListBlocked) -> Blocked:
+        del asked
         self.world.listed += 1
         return Blocked(tools=tuple(sorted(self.world.blocked)))
 
@@ -179,9 +180,13 @@ class Gateway:
         return await self.http.request(method, self.url + path, headers=headers, **more)
 
     def modern_request(
-        self, method: str, params: dict[str, Any] | None = None, identifier: Any = 1, **meta: Any
+        self,
+        method: str,
+        params: dict[str, Any] | None = None,
+        identifier: Any = 1,
+        meta: dict[str, Any] | None = None,
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        envelope = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}, **meta}
+        envelope = {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}, **(meta or {})}
         body = {
             "jsonrpc": "2.0",
             "id": identifier,
@@ -206,9 +211,9 @@ class Gateway:
         path: str = "/mcp",
         token: str = "alice-key",
         extra: dict[str, str] | None = None,
-        **meta: Any,
+        meta: dict[str, Any] | None = None,
     ) -> httpx2.Response:
-        body, headers = self.modern_request(method, params, **meta)
+        body, headers = self.modern_request(method, params, meta=meta)
         content = json.dumps(body)
         return await self.send(path=path, token=token, headers={**headers, **(extra or {})}, content=content)
 
@@ -299,7 +304,9 @@ class House:
         await self.buses[service].drain()
 
     async def catalog_changed(self) -> None:
-        await self.buses[ServiceName.CATALOG].say(CATALOG_CHANGED, CatalogChanged(revision=self.world.revision))
+        await self.buses[ServiceName.CATALOG].say(
+            CATALOG_CHANGED, CatalogChanged(revision=self.world.revision)
+        )
 
     async def policy_changed(self) -> None:
         await self.buses[ServiceName.POLICY].say(POLICY_CHANGED, PolicyChanged(revision=1))
@@ -342,7 +349,9 @@ class House:
 
 def _furnish(world: World) -> None:
     world.add(
-        Integration(tenant="acme", slug="crm", revision=0, name="Customers", kind="openapi", target=Raw(b'{"t":1}'))
+        Integration(
+            tenant="acme", slug="crm", revision=0, name="Customers", kind="openapi", target=Raw(b'{"t":1}')
+        )
     )
     world.add(Integration(tenant="acme", slug="notes", revision=0, name="Notes", kind="openapi"))
     world.add(Connection(tenant="acme", id="conn-crm", revision=0, integration="crm", name="main"))
@@ -358,7 +367,9 @@ def _furnish(world: World) -> None:
         "required": [],
         "additionalProperties": False,
     }
-    world.tool("tool_read", "conn-crm", "read", {"description": "Reads.", "inputSchema": schema, "future": {"x": 1}})
+    world.tool(
+        "tool_read", "conn-crm", "read", {"description": "Reads.", "inputSchema": schema, "future": {"x": 1}}
+    )
     world.tool("tool_write", "conn-crm", "write", {"inputSchema": schema}, effect="write")
     world.tool("tool_secret", "conn-notes", "secret")
     world.tool("tool_held", "conn-crm", "held", state="held")

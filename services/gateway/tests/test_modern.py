@@ -1,5 +1,6 @@
 """Revision 2026-07-28: the ladder, statuses and errors, lists and calls."""
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +97,25 @@ async def test_arguments_travel_byte_for_byte(house: "House", gateway: "Gateway"
 
 
 async def test_body_that_does_not_parse(gateway: "Gateway") -> None:
-    _error(await gateway.send(headers={**JSON, "mcp-protocol-version": MODERN}, content=b"{"), 400, -32700, None)
+    _error(
+        await gateway.send(headers={**JSON, "mcp-protocol-version": MODERN}, content=b"{"), 400, -32700, None
+    )
 
 
 @pytest.mark.parametrize(
     "body",
-    ["[]", "1", "[{}]", '{"jsonrpc":"2.0","id":1,"result":{}}', '{"id":1,"method":"x"}', '{"jsonrpc":"2.0","id":null,"method":"x"}',
-     '{"jsonrpc":"2.0","id":true,"method":"x"}', '{"jsonrpc":"2.0","id":1.5,"method":"x"}', '{"jsonrpc":"2.0","id":1,"method":"x","params":[]}'],
-)  # fmt: skip
+    [
+        "[]",
+        "1",
+        "[{}]",
+        '{"jsonrpc":"2.0","id":1,"result":{}}',
+        '{"id":1,"method":"x"}',
+        '{"jsonrpc":"2.0","id":null,"method":"x"}',
+        '{"jsonrpc":"2.0","id":true,"method":"x"}',
+        '{"jsonrpc":"2.0","id":1.5,"method":"x"}',
+        '{"jsonrpc":"2.0","id":1,"method":"x","params":[]}',
+    ],
+)
 async def test_body_that_is_not_one_request_or_notification(gateway: "Gateway", body: str) -> None:
     headers = {**JSON, "mcp-protocol-version": MODERN}
     _error(await gateway.send(headers=headers, content=body), 400, -32600, None)
@@ -153,7 +165,9 @@ async def test_header_that_says_something_else(gateway: "Gateway", name: str, va
         (None, False),
     ],
 )
-async def test_name_header_is_decoded_and_compared(gateway: "Gateway", value: str | None, *, good: bool) -> None:
+async def test_name_header_is_decoded_and_compared(
+    gateway: "Gateway", value: str | None, *, good: bool
+) -> None:
     body, headers = gateway.modern_request("tools/call", {"name": "crm__read", "arguments": {}})
     del headers["mcp-name"]
     if value:
@@ -192,7 +206,8 @@ async def test_routing_header_that_comes_twice(gateway: "Gateway", name: str) ->
     lines = [*headers.items(), (name, headers[name]), ("content-length", str(len(content)))]
     head = "".join(f"{key}: {value}\r\n" for key, value in lines)
     answer = await gateway.raw(
-        f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer alice-key\r\n{head}\r\n".encode()
+        b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer alice-key\r\n"
+        + f"{head}\r\n".encode()
         + content
     )
     assert answer.startswith(b"HTTP/1.1 400")
@@ -209,10 +224,24 @@ async def test_version_that_is_not_served(gateway: "Gateway") -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list",
-     "tasks/result", "tasks/get", "prompts/list", "prompts/get", "resources/list", "resources/read",
-     "resources/templates/list", "completion/complete", "vendor/thing"],
-)  # fmt: skip
+    [
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "tasks/list",
+        "tasks/result",
+        "tasks/get",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/read",
+        "resources/templates/list",
+        "completion/complete",
+        "vendor/thing",
+    ],
+)
 async def test_method_that_is_unknown_or_not_served(gateway: "Gateway", method: str) -> None:
     body, headers = gateway.modern_request(method)
     _error(await gateway.send(headers=headers, content=json.dumps(body)), 404, -32601)
@@ -229,8 +258,16 @@ async def test_unknown_hidden_held_and_foreign_tools_are_told_alike(gateway: "Ga
     assert len(told) == 1
 
 
-@pytest.mark.parametrize("params", [{}, {"name": 1}, {"name": ""}, {"name": "crm__read", "arguments": []},
-                                    {"name": "crm__read", "arguments": None}])  # fmt: skip
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"name": 1},
+        {"name": ""},
+        {"name": "crm__read", "arguments": []},
+        {"name": "crm__read", "arguments": None},
+    ],
+)
 async def test_call_parameters_of_the_wrong_kind(gateway: "Gateway", params: dict[str, Any]) -> None:
     body, headers = gateway.modern_request("tools/call", params)
     headers["mcp-name"] = str(params.get("name", ""))
@@ -262,7 +299,9 @@ async def test_pages_follow_each_other_and_cursors_cannot_be_forged(house: "Hous
     _error(of_bob, 200, -32602)
 
 
-async def test_internal_errors_are_at_200_and_say_no_more_than_an_id(house: "House", gateway: "Gateway") -> None:
+async def test_internal_errors_are_at_200_and_say_no_more_than_an_id(
+    house: "House", gateway: "Gateway"
+) -> None:
     await house.silence(ServiceName.POLICY)
     # Who alice is, is known by nobody any more: 503, not 200.
     answer = await gateway.modern("tools/list")
@@ -270,15 +309,15 @@ async def test_internal_errors_are_at_200_and_say_no_more_than_an_id(house: "Hou
     assert answer.headers["retry-after"]
 
 
-async def test_list_that_policy_cannot_be_asked_for_is_an_internal_error(house: "House", gateway: "Gateway") -> None:
+async def test_list_that_policy_cannot_be_asked_for_is_an_internal_error(
+    house: "House", gateway: "Gateway"
+) -> None:
     await gateway.modern("server/discover")
     await house.silence(ServiceName.POLICY)
     _error(await gateway.modern("tools/list"), 200, -32603)
 
 
 async def test_too_many_calls_at_once_are_refused_before_dispatch(house: "House") -> None:
-    import asyncio
-
     gateway = await house.gateway(calls_of_one=1)
     inside, leave = asyncio.Event(), asyncio.Event()
 
@@ -318,7 +357,7 @@ async def test_session_id_is_ignored(gateway: "Gateway") -> None:
 
 
 async def test_unknown_log_level_is_refused(gateway: "Gateway") -> None:
-    _error(await gateway.modern("tools/list", **{f"{META}logLevel": "shout"}), 200, -32602)
+    _error(await gateway.modern("tools/list", meta={f"{META}logLevel": "shout"}), 200, -32602)
 
 
 async def test_modern_body_without_the_header_gets_the_ladder(gateway: "Gateway") -> None:
@@ -384,10 +423,14 @@ async def test_mirrored_parameters_must_agree_with_the_body(
 async def test_listen_acknowledges_then_tells_of_changes_that_the_principal_sees(house: "House") -> None:
     gateway = await house.gateway()
     body, headers = gateway.modern_request(
-        "subscriptions/listen", {"notifications": {"toolsListChanged": True, "promptsListChanged": True}}, "s-1"
+        "subscriptions/listen",
+        {"notifications": {"toolsListChanged": True, "promptsListChanged": True}},
+        "s-1",
     )
     headers["authorization"] = "Bearer alice-key"
-    request = gateway.http.build_request("POST", f"{gateway.url}/mcp", headers=headers, content=json.dumps(body))
+    request = gateway.http.build_request(
+        "POST", f"{gateway.url}/mcp", headers=headers, content=json.dumps(body)
+    )
     answer = await gateway.http.send(request, stream=True)
     lines = answer.aiter_lines()
     assert answer.headers["content-type"] == "text/event-stream"
@@ -406,15 +449,21 @@ async def test_listen_acknowledges_then_tells_of_changes_that_the_principal_sees
 
 
 async def test_listen_without_a_stream_is_not_acceptable(gateway: "Gateway") -> None:
-    answer = await gateway.modern("subscriptions/listen", {"notifications": {}}, extra={"accept": "application/json"})
+    answer = await gateway.modern(
+        "subscriptions/listen", {"notifications": {}}, extra={"accept": "application/json"}
+    )
     assert answer.status_code == 406
 
 
 async def test_streams_are_counted(house: "House") -> None:
     gateway = await house.gateway(streams_of_one=1)
-    body, headers = gateway.modern_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    body, headers = gateway.modern_request(
+        "subscriptions/listen", {"notifications": {"toolsListChanged": True}}
+    )
     headers["authorization"] = "Bearer alice-key"
-    request = gateway.http.build_request("POST", f"{gateway.url}/mcp", headers=headers, content=json.dumps(body))
+    request = gateway.http.build_request(
+        "POST", f"{gateway.url}/mcp", headers=headers, content=json.dumps(body)
+    )
     first = await gateway.http.send(request, stream=True)
     await house.next_event(first.aiter_lines())
     second = await gateway.modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
