@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from executor_shared import context
 from executor_shared.bus.transport import Frame
 from executor_shared.context import CallContext
-from executor_shared.errors import Code, ExecutorError, rebuild
+from executor_shared.errors import Code, ExecutorError, TooLargeError, rebuild
 from executor_shared.ids import CallId, new_call_id
 
 CALL = "Executor-Call"
@@ -18,6 +18,8 @@ TRACE = "traceparent"
 ERROR = "Executor-Error"
 ERROR_TEXT = "Executor-Error-Text"
 ERROR_DETAILS = "Executor-Error-Details"
+_MAX_TEXT = 4096
+_MAX_DETAILS = 16 * 1024
 
 
 def write(seconds: float, traceparent: str | None) -> dict[str, str]:
@@ -44,15 +46,21 @@ def read_context(found: Mapping[str, str]) -> CallContext:
 
 
 def error_frame(error: ExecutorError) -> Frame:
-    """An answer that is an error."""
+    """An answer that is an error. A very long text is cut; very large details are left out."""
+    details = quote(json.dumps(error.details, default=str))
     return Frame(
         b"",
         {
             ERROR: str(error.code),
-            ERROR_TEXT: quote(error.message),
-            ERROR_DETAILS: quote(json.dumps(error.details, default=str)),
+            ERROR_TEXT: quote(error.message[:_MAX_TEXT]),
+            ERROR_DETAILS: details if len(details) <= _MAX_DETAILS else "",
         },
     )
+
+
+def answer_too_large() -> Frame:
+    """What a transport answers in place of an answer that it cannot carry."""
+    return error_frame(TooLargeError("The answer is larger than the bus carries."))
 
 
 def read_error(found: Mapping[str, str]) -> ExecutorError:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Coroutine
 from typing import Any
 
+from executor_shared.bus import headers
 from executor_shared.bus.transport import (
     Answerer,
     Frame,
@@ -83,6 +84,8 @@ class MemoryHub:
             raise NobodyServesError(subject)
         chosen = serving[next(self._turn) % len(serving)]
         reply = await asyncio.shield(chosen.spawn(_as_coroutine(chosen.answerer, frame)))
+        if len(reply.body) > _MAX_FRAME:
+            reply = headers.answer_too_large()
         self.taps.append((f"reply to {subject}", reply))
         return reply
 

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
+from executor_shared.bus import headers
 from executor_shared.bus.transport import (
     Answerer,
     Frame,
@@ -48,6 +49,16 @@ def _room(frame: Frame) -> int:
     return len(frame.body) + _HEADER_RESERVE + sum(len(k) + len(v) for k, v in frame.headers.items())
 
 
+async def _flushed(client: Client) -> None:
+    """Return when the server has all that was sent.
+
+    One `flush` of nats-py is not enough: its PING overtakes what still waits to be written. When the first is
+    answered, all has been written, and the second follows it.
+    """
+    await client.flush(_FLUSH_SECONDS)
+    await client.flush(_FLUSH_SECONDS)
+
+
 def _frame_of(message: Msg) -> Frame:
     return Frame(message.data, message.headers or {})
 
@@ -71,7 +82,7 @@ class _Subscribed:
             pending_bytes_limit=_MAX_QUEUED_BYTES,
         )
         # Whoever is told that we serve may ask at once: the server must know it before we say so.
-        await self._client.flush(_FLUSH_SECONDS)
+        await _flushed(self._client)
 
     async def _spawn(self, message: Msg) -> None:
         # nats-py awaits this for one message before it takes the next, so it only hands over.
@@ -94,11 +105,14 @@ class _Subscribed:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
         with contextlib.suppress(nats.errors.Error):
-            await self._client.flush(_FLUSH_SECONDS)
+            await _flushed(self._client)
 
-    @staticmethod
-    async def _leave(subscription: NatsSubscription) -> None:
+    async def _leave(self, subscription: NatsSubscription) -> None:
         try:
+            # The drain of nats-py forgets the subscription when its PONG is back, which can be before the
+            # server has the UNSUB; what comes in between would be lost. So we make sure of the UNSUB first.
+            await self._client._send_unsubscribe(subscription._id)  # noqa: SLF001 - there is no public way
+            await _flushed(self._client)
             await subscription.drain()
         except nats.errors.Error:
             # Not connected: make sure at least that it is not subscribed again after a reconnect.
@@ -241,6 +255,8 @@ class NatsTransport:
     async def _reply(self, inbox: str, reply: Frame) -> None:
         try:
             await self._publish(inbox, reply)
+        except FrameTooLargeError:
+            await self._reply(inbox, headers.answer_too_large())
         except NotConnectedError:
             _log.warning("answer.lost", service=self._service)
 
