@@ -41,7 +41,8 @@ class Applied:
 class ApplyDocument:
     """Judges the whole, then does it step by step; a step that fails puts back the ones before it.
 
-    The steps: credentials, discovery grants, rules and principals, and at last the catalog. One apply at a time in this process; across replicas the owners' own transactions decide.
+    The steps: credentials, discovery grants, rules and principals, and at last the catalog. One apply at
+    a time in this process; across replicas the owners' own transactions decide.
     """
 
     catalog: Catalog
