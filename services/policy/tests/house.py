@@ -152,6 +152,12 @@ class House:
         await self.policies.change("other", FirstAdministrator("admin", proof("other-admin")))
         await self.standing.refresh()
 
+    def restarted(self) -> "House":
+        """Another one over the same storage and catalog."""
+        made = build(self.policies, self.approvals, self.calls)
+        made.catalog.view.__dict__.update(self.catalog.view.__dict__)
+        return made
+
     async def apply(
         self,
         *rules: RuleSpec,

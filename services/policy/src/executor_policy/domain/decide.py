@@ -10,6 +10,7 @@ from executor_policy.domain.rules import Rule
 from executor_shared.contracts.policy import PolicyEffect
 from executor_shared.contracts.vocabulary import Effect
 
+_MOST_ADDRESSES = 4096
 _DEFAULT_REASONS: dict[PolicyEffect, str] = {
     "allow": "",
     "require_approval": "Tools that may change something need an approval unless a rule allows them.",
@@ -26,6 +27,7 @@ class RuleSet:
     """All rules of a tenant, indexed by exact address and by first segment."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
+        self._known: dict[str, tuple[Rule, ...]] = {}
         self._exact: dict[str, list[Rule]] = {}
         self._first: dict[str, list[Rule]] = {}
         self._anywhere: list[Rule] = []
@@ -49,9 +51,18 @@ class RuleSet:
             for r in self._about(facts)
         )
 
-    def _about(self, facts: Facts) -> Iterator[Rule]:
-        yield from self._exact.get(facts.address, ())
-        given = facts.address.split(".")
+    def _about(self, facts: Facts) -> tuple[Rule, ...]:
+        """The rules whose pattern fits, remembered by address; the memory is bounded."""
+        found = self._known.get(facts.address)
+        if found is None:
+            if len(self._known) >= _MOST_ADDRESSES:
+                self._known.clear()
+            found = self._known[facts.address] = tuple(self._fitting(facts.address))
+        return found
+
+    def _fitting(self, address: str) -> Iterator[Rule]:
+        yield from self._exact.get(address, ())
+        given = address.split(".")
         for rules in (self._first.get(given[0], ()), self._anywhere):
             for rule in rules:
                 if rule.fits(given):

@@ -27,6 +27,7 @@ class Rule:
     segments: tuple[str, ...]
     subtree: bool
     groups: frozenset[str]
+    everyone: bool
     condition: Condition | None
 
     @property
@@ -57,6 +58,8 @@ class Rule:
 
     def concerns(self, facts: Facts) -> bool:
         """Whether it is written for this caller, way, client and kind of effect."""
+        if self.everyone:
+            return True
         spec, caller = self.spec, facts.caller
         return (
             self._in_scope(facts)
@@ -126,6 +129,7 @@ def compile_rule(spec: RuleSpec, conditions: Conditions) -> Rule:
         segments=tuple(segments[:-1] if subtree else segments),
         subtree=subtree,
         groups=frozenset(spec.groups),
+        everyone=scope == "org" and not (spec.groups or spec.subjects or spec.clients or spec.effects),
         condition=condition,
     )
 
