@@ -152,3 +152,33 @@ async def test_references_within_a_schema_are_let_in():
     schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#"}}}
     offer = await offer_of(_offered(tool("x", inputSchema=schema)))
     assert offer.set_aside == {}
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u200b", "\u202e", "\u2066", "\ufeff", "\u00ad", "\U000e0041", "\u115f", "\u3164", "\u034f", "\ufe0f",
+     "\U000e0100", "\x00", "\x1b", "\u2028", "\u180e"],
+    ids=ascii,
+)  # fmt: skip
+async def test_unseen_characters_do_not_reach_agents_in_any_description(unseen: str):
+    schema = {
+        "type": "object",
+        "properties": {
+            "description": {"description": f"a{unseen}b", "enum": [f"x{unseen}"], "default": unseen}
+        },
+        "anyOf": [{"title": unseen}],
+    }
+    offer = await offer_of(
+        _offered(tool("x", description=f"one{unseen} two", title=unseen, inputSchema=schema))
+    )
+    shown = msgspec.json.decode(offer.tools["x"].shown)
+    assert (shown["description"], shown["title"]) == ("one two", "")
+    inner = shown["inputSchema"]["properties"]["description"]
+    assert inner == {"description": "ab", "enum": [f"x{unseen}"], "default": unseen}
+    assert shown["inputSchema"]["anyOf"] == [{"title": ""}]
+
+
+async def test_letters_of_ordinary_languages_stay():
+    text = "Größe, 大きさ, حجم, размер, गुण\n\tand lines"
+    offer = await offer_of(_offered(tool("x", description=text)))
+    assert msgspec.json.decode(offer.tools["x"].shown)["description"] == text

@@ -9,6 +9,7 @@ import msgspec
 
 from executor_catalog.domain import schemas
 from executor_catalog.domain.state import Definition
+from executor_catalog.domain.visible import only_visible
 from executor_shared.canonical import canonical, digest, digest_bytes
 from executor_shared.contracts.adapters import Discovered, DiscoveredTool
 
@@ -93,6 +94,7 @@ def _shown(tool: DiscoveredTool) -> dict[str, Any]:
         raise _UnfitError("its definition is not an object")
     shown = cast("dict[str, Any]", shown)
     _check_depth(shown)
+    shown = only_visible(shown)
     shown["name"] = tool.own_name
     schema = shown.get("inputSchema")
     if not isinstance(schema, dict):
