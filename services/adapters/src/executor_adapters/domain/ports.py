@@ -4,10 +4,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from executor_shared.contracts.vault_broker import LeasedCredential
+from executor_shared.contracts.vocabulary import Outcome
 from executor_shared.egress.types import Headers, Incoming, IncomingStream, Outgoing
 from executor_shared.grants import Grant
 
-__all__ = ["Egress", "Headers", "Incoming", "IncomingStream", "Leases", "Outgoing"]
+__all__ = ["Egress", "Grants", "Headers", "Incoming", "IncomingStream", "Leases", "Outgoing", "Reports"]
 
 
 class Egress(Protocol):
@@ -38,11 +39,32 @@ class Egress(Protocol):
 class Leases(Protocol):
     """Where credentials come from."""
 
-    async def lease(self, grant: Grant, signed: str) -> LeasedCredential | None:
-        """The credential that a verified grant names; None where it names none.
+    async def lease(self, signed: str) -> LeasedCredential | None:
+        """Spend a verified grant at the broker; the credential that it names, None where it names none.
 
         Raises:
             ExecutorError: refused or unavailable; nothing may be sent then.
 
         """
+        ...
+
+
+class Grants(Protocol):
+    """Verifies what policy signed (`executor_shared.grants.GrantVerifier`)."""
+
+    def verify(self, text: str) -> Grant:
+        """The grant, if genuine and not past its deadline.
+
+        Raises:
+            GrantRefusedError: otherwise.
+
+        """
+        ...
+
+
+class Reports(Protocol):
+    """Where the truth about calls that may have changed something is told."""
+
+    async def finished(self, call: str, outcome: Outcome, code: str | None) -> None:
+        """How the call ended."""
         ...

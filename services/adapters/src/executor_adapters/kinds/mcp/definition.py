@@ -44,9 +44,9 @@ def discovered(raw: msgspec.Raw) -> DiscoveredTool:
         raise SetAsideError(f"its definition has more than {_MAX_DEFINITION} bytes")
     tool = _decoded(raw)
     name = tool["name"] = named(tool)
+    _drop_unusable_output(tool)
     _clean(tool, 0)
     schema = tool["inputSchema"] = _input_schema(tool.get("inputSchema"))
-    _drop_unusable_output(tool)
     if (problem := invalid_annotation(schema)) is not None:
         raise SetAsideError(problem[:300])
     try:

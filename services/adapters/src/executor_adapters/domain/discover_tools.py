@@ -1,0 +1,66 @@
+"""Resolve an integration's configuration, and find what its upstream offers."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from executor_adapters.domain.leasing import NOTHING, Held, Leasing
+from executor_adapters.domain.ports import Grants
+from executor_adapters.domain.registry import Registry
+from executor_shared.contracts.adapters import Discover, Discovered
+from executor_shared.contracts.vocabulary import Target
+from executor_shared.errors import Code, ExecutorError, GrantRefusedError
+
+_target = msgspec.json.Decoder(Target)
+_discovered = msgspec.json.Decoder(Discovered)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverTools:
+    """Answer `DISCOVER_TOOLS`. A credential is used only under a grant for exactly this origin."""
+
+    grants: Grants
+    leasing: Leasing
+    kinds: Registry
+
+    async def __call__(self, asked: Discover) -> Discovered:
+        """The target and, unless only that was asked, the tools."""
+        adapter = self.kinds.get(asked.kind)
+        resolved = await adapter.resolve(asked)
+        if asked.target_only:
+            return resolved
+        target = _target.decode(resolved.target)
+        held = await self._credential(asked, target)
+        found = await adapter.discover(asked, target, held.credential)
+        return _without_secrets(found, held)
+
+    async def _credential(self, asked: Discover, target: Target) -> Held:
+        if asked.grant is None:
+            return NOTHING
+        grant = self.grants.verify(asked.grant)
+        if grant.purpose != "discover" or (grant.tenant, grant.origin) != (target.tenant, target.origin):
+            raise GrantRefusedError("The grant is not for discovering at this origin; nothing was sent.")
+        return await self.leasing(grant, asked.grant)
+
+
+def _without_secrets(found: Discovered, held: Held) -> Discovered:
+    """A description that repeats the credential loses it, whole and readable, or is refused.
+
+    Raises:
+        ExecutorError: what is left cannot be read.
+
+    """
+    if held.credential is None:
+        return found
+    plain = _encode(found)
+    clean = held.redactor.clean(plain)
+    if clean is plain:
+        return found
+    try:
+        return _discovered.decode(clean)
+    except msgspec.MsgspecError as error:
+        raise ExecutorError(
+            "The upstream's description repeats the credential and cannot be used.",
+            code=Code.DESCRIPTION_INVALID,
+        ) from error
