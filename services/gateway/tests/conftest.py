@@ -341,6 +341,8 @@ class House:
             task = asyncio.create_task(server.serve(sockets=[listening]))
             async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
                 yield Gateway(f"http://127.0.0.1:{port}", port, http)
+            assert service.stop
+            await service.stop()
             server.should_exit = True
             with suppress(asyncio.CancelledError):
                 await task

@@ -9,17 +9,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
-from fastapi import FastAPI
 
 from executor_gateway.bus import listeners
 from executor_gateway.clients.adapters import BusAdapters
+from executor_gateway.clients.administration import BusCatalog, BusCredentials, BusRecords, BusRules
 from executor_gateway.clients.policy import BusPolicy
+from executor_gateway.domain.apply import ApplyDocument
 from executor_gateway.domain.arguments import CheckArguments
 from executor_gateway.domain.call_tool import CallTool
 from executor_gateway.domain.endpoint import Endpoints
+from executor_gateway.domain.export import ExportDocument
 from executor_gateway.domain.identify import Identify
 from executor_gateway.domain.keyring import KeyRing
 from executor_gateway.domain.list_tools import ListTools
+from executor_gateway.domain.plan import PlanDocument
+from executor_gateway.http.app import rest
+from executor_gateway.http.use_cases import UseCases
 from executor_gateway.mcp import Mcp
 from executor_gateway.mcp.calls import Calls, Limits
 from executor_gateway.mcp.exchange import Exchange, Receive, RefusedError, Scope, Send
@@ -29,11 +34,11 @@ from executor_gateway.mcp.metadata import Metadata
 from executor_gateway.mcp.modern import Modern
 from executor_gateway.mcp.sessions import Sessions
 from executor_gateway.mcp.streams import Changes, Streams
+from executor_gateway.mcp.trace import Traces
 from executor_gateway.settings import GatewayBlock, GatewaySettings
 from executor_shared.bus import Bus
 from executor_shared.contracts.base import ServiceName
 from executor_shared.contracts.gateway import SESSION_ENDED, SessionEnded
-from executor_shared.errors import UnavailableError
 from executor_shared.service.service import Asgi, Definition, Service
 from executor_shared.views import CatalogView, Follower
 
@@ -91,6 +96,26 @@ def _server() -> bytes:
     )
 
 
+def _use_cases(bus: Bus, view: CatalogView, identify: Identify, follower: Follower) -> UseCases:
+    catalog, rules, credentials = BusCatalog(bus), BusRules(bus), BusCredentials(bus)
+    return UseCases(
+        identify=identify,
+        view=view,
+        plan=PlanDocument(catalog, rules),
+        apply=ApplyDocument(catalog, rules, credentials, view, follower.at_least),
+        export=ExportDocument(catalog, rules),
+        catalog=catalog,
+        policy=rules,
+        credentials=credentials,
+        records=BusRecords(bus),
+    )
+
+
+def _traces(settings: GatewaySettings) -> Traces:
+    telemetry = settings.telemetry
+    return Traces(telemetry.sample_ratio if telemetry.otlp_endpoint else 0.0)
+
+
 @asynccontextmanager
 async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service]:
     """Build the gateway; leaving ends its streams and waits for the calls under way."""
@@ -106,7 +131,9 @@ async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service
     call = CallTool(
         policy, BusAdapters(bus, block.pool), CheckArguments(), block.public_url, block.call_timeout
     )
-    calls = Calls(endpoints, tools, call, Limits(block.calls, block.calls_of_one), _server())
+    calls = Calls(
+        endpoints, tools, call, Limits(block.calls, block.calls_of_one), _traces(settings), _server()
+    )
 
     async def tell(ended: SessionEnded) -> None:
         await bus.say(SESSION_ENDED, ended)
@@ -122,15 +149,15 @@ async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service
         body_limit=block.body_limit,
     )
     follower = Follower(bus, view, changed=changes.changed)
+    use = _use_cases(bus, view, identify, follower)
 
     def policy_changed() -> None:
         identify.forget()
         tools.forget()
         changes.changed()
 
-    async def bus_connected() -> None:
-        if not bus.connected:
-            raise UnavailableError("The message bus is not connected.")
+    async def stop() -> None:
+        changes.close()
 
     try:
         yield Service(
@@ -140,8 +167,8 @@ async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service
                 *listeners(policy_changed=policy_changed, session_ended=legacy.end),
             ),
             start=follower.start,
-            app=Doors(mcp, FastAPI(openapi_url=None)),
-            ready={"nats": bus_connected},
+            stop=stop,
+            app=Doors(mcp, rest(use)),
         )
     finally:
         changes.close()

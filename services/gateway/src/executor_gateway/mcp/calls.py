@@ -16,7 +16,7 @@ from executor_gateway.domain.list_tools import ListTools
 from executor_gateway.mcp.exchange import Exchange, GoneError
 from executor_gateway.mcp.jsonrpc import INVALID_PARAMS, PARSE_ERROR, TOO_MANY, Message, Object, RpcError
 from executor_gateway.mcp.results import call_result, unknown_tool
-from executor_gateway.mcp.trace import traceparent_of
+from executor_gateway.mcp.trace import Traces
 from executor_shared.errors import Code
 from executor_shared.ids import new_call_id
 from executor_shared.views.catalog import Routed
@@ -106,6 +106,7 @@ class Calls:
     list_tools: ListTools
     call_tool: CallTool
     limits: Limits
+    traces: Traces
     server: bytes
     running: set[asyncio.Task[bytes]] = field(default_factory=set[asyncio.Task[bytes]])
     reading: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
@@ -131,7 +132,7 @@ class Calls:
             arguments=cast("Object", arguments),
             idempotency_key=_idempotency_key(meta),
             client=caller.client,
-            traceparent=traceparent_of(meta, exchange),
+            traceparent=self.traces.of(meta, exchange),
         )
         return Wanted(routed, asked)
 
