@@ -240,6 +240,7 @@ async def test_client_that_takes_only_a_stream_gets_one(gateway: "Gateway") -> N
         b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":' + b"9" * 5_000 + b"}}",
         b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":' + b"[" * 101 + b"]" * 101 + b"}}",
         b"[" * 100_000,
+        b"[" + b",".join([b"[]"] * 200_001) + b"]",
         b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":"\xff"}}',
         b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"method":"ping"}',
         '{"jsonrpc":"2.0","id":1,"method":"ping"}'.encode("utf-16"),
@@ -282,3 +283,9 @@ async def test_metadata_names_the_resource_of_each_endpoint(house: "House") -> N
         }
     assert (await gateway.send("GET", f"{root}/other", token=None)).status_code == 404
     assert (await gateway.send("POST", root, token=None)).status_code == 405
+
+
+async def test_the_rest_of_the_house_is_behind_the_same_door(gateway: "Gateway") -> None:
+    assert (await gateway.send("GET", "/", token=None)).status_code == 200
+    assert (await gateway.send("GET", "/api/v1/tools", token=None)).status_code == 401
+    assert (await gateway.send("GET", "/", token=None, headers={"host": "evil.com"})).status_code == 421

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from executor_shared.contracts.base import ServiceName
+from executor_shared.contracts.catalog import Connection, Tool
 
 if TYPE_CHECKING:
     from conftest import Gateway, House
@@ -470,3 +471,54 @@ async def test_streams_are_counted(house: "House") -> None:
     _error(second, 503, 5030)
     assert second.headers["retry-after"]
     await first.aclose()
+
+
+# --- several owners ----------------------------------------------------------------------------------
+
+
+async def test_each_owner_reaches_the_own_tool_behind_a_shared_name(house: "House") -> None:
+    for name in ("alice", "bob"):
+        house.world.add(
+            Connection(
+                tenant="acme",
+                id=f"conn-crm-{name}",
+                revision=0,
+                integration="crm",
+                owner=f"user:{name}",
+                name="mine",
+            )
+        )
+        house.world.tool(f"tool_of_{name}", f"conn-crm-{name}", "own")
+    gateway = await house.gateway()
+    for name in ("alice", "bob"):
+        await gateway.call("crm__own", token=f"{name}-key")
+        assert house.world.decided[-1].tool == f"tool_of_{name}"
+        await gateway.call("own", token=f"{name}-key", path="/mcp/connections/crm/user/mine")
+        assert house.world.decided[-1].tool == f"tool_of_{name}"
+    answer = await gateway.modern("tools/list", token="eve-key")
+    assert answer.json()["result"]["tools"] == []
+
+
+async def test_colliding_ids_of_many_clients_never_cross(house: "House") -> None:
+    gateway = await house.gateway()
+    for number in range(32):
+        house.person(f"p{number}")
+    calls = (gateway.call("crm__read", {"n": number}, token=f"p{number}-key") for number in range(32))
+    results = await asyncio.gather(*calls)
+    assert [result["structuredContent"]["got"]["n"] for result in results] == list(range(32))
+
+
+async def test_tool_that_appears_can_be_called_and_one_that_goes_is_unknown(house: "House") -> None:
+    gateway = await house.gateway()
+    params = {"name": "crm__late", "arguments": {}}
+    _error(await gateway.modern("tools/call", params), 200, -32602)
+    house.world.tool("tool_late", "conn-crm", "late")
+    await house.catalog_changed()
+    async with asyncio.timeout(5):
+        while "error" in (await gateway.modern("tools/call", params)).json():
+            pass
+    house.world.add(Tool(tenant="acme", id="tool_late", revision=0, removed=True))
+    await house.catalog_changed()
+    async with asyncio.timeout(5):
+        while "result" in (await gateway.modern("tools/call", params)).json():
+            pass

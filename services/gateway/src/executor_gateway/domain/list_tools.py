@@ -16,6 +16,8 @@ from executor_shared.views.catalog import Routed
 
 _SEEN_KEPT = 4_096
 _SEEN_SECONDS = 60.0
+_LISTS_KEPT = 64
+_LISTS_SECONDS = 3_600.0
 _RENDERED_BYTES = 64 * 1024 * 1024
 _PURPOSE = "cursor"
 _OLDEST = "2025-03-26"
@@ -67,8 +69,12 @@ def _strip(fields: dict[str, msgspec.Raw], version: str) -> None:
             del fields["outputSchema"]
 
 
-def _seen_memory() -> Recent[tuple[object, ...], Seen]:
+def _seen_memory() -> Recent[tuple[object, ...], bytes]:
     return Recent(_SEEN_KEPT, _SEEN_SECONDS)
+
+
+def _lists_memory() -> Recent[bytes, Seen]:
+    return Recent(_LISTS_KEPT, _LISTS_SECONDS)
 
 
 @dataclass(slots=True)
@@ -101,6 +107,8 @@ class ListTools:
     Attributes:
         page_tools: how many tools a page holds at most.
         page_bytes: how many bytes of tools a page holds at most (one larger tool still makes a page).
+        seen: fingerprints of what principals see.
+        lists: what stands behind the fingerprints in use.
 
     """
 
@@ -109,7 +117,8 @@ class ListTools:
     keys: KeyRing
     page_tools: int = 1_000
     page_bytes: int = 4 * 1024 * 1024
-    seen: Recent[tuple[object, ...], Seen] = field(default_factory=_seen_memory)
+    seen: Recent[tuple[object, ...], bytes] = field(default_factory=_seen_memory)
+    lists: Recent[bytes, Seen] = field(default_factory=_lists_memory)
     rendered: _Rendered = field(default_factory=_Rendered)
 
     async def __call__(self, identity: Identity, served: Served, version: str, cursor: str | None) -> Page:
@@ -137,7 +146,8 @@ class ListTools:
         principal, revision = identity.principal, self.endpoints.view.revision
         path = served.endpoint.path
         key = (principal.tenant, principal.subject, principal.groups, principal.admin, path, revision)
-        if found := self.seen.get(key):
+        fingerprint = self.seen.get(key)
+        if fingerprint and (found := self.lists.get(fingerprint)):
             return found
         generation = self.seen.generation
         toolkit = served.toolkit.slug if served.toolkit else None
@@ -148,8 +158,9 @@ class ListTools:
             whole.update(
                 f"\0{routed.tool.id}\0{served.name_of(routed.tool)}\0{routed.tool.public_digest}".encode()
             )
-        seen = Seen(whole.digest()[:16], tools)
-        self.seen.keep(key, seen, generation)
+        seen = self.lists.get(whole.digest()[:16]) or Seen(whole.digest()[:16], tools)
+        self.lists.keep(seen.fingerprint, seen, self.lists.generation)
+        self.seen.keep(key, seen.fingerprint, generation)
         return seen
 
     def _start(self, seen: Seen, cursor: str) -> int:

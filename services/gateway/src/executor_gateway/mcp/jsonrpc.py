@@ -18,6 +18,7 @@ TOO_MANY = 4290
 NOT_NOW = 5030
 
 _MAX_DEPTH = 100
+_MAX_CONTAINERS = 200_000
 _MAX_ID = 256
 
 Object = dict[str, object]
@@ -95,10 +96,15 @@ def _too_deep(value: object) -> bool:
 def parse(body: bytes) -> object:
     """The JSON value in a body: UTF-8, no key twice in an object, at most 100 levels, finite numbers.
 
+    The number of brackets is bounded too, since it is what parsing takes its time for.
+
     Raises:
         NotJsonError: otherwise.
 
     """
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > _MAX_CONTAINERS:
+        raise NotJsonError(f"more than {_MAX_CONTAINERS} objects and lists")
     try:
         value: object = _decoder.decode(body.decode())
     except NotJsonError:
@@ -108,7 +114,7 @@ def parse(body: bytes) -> object:
     except ValueError as error:
         raise NotJsonError("not valid JSON in UTF-8") from error
     # As many brackets as levels are needed for depth: most bodies are done here.
-    if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and _too_deep(value):
+    if brackets > _MAX_DEPTH and _too_deep(value):
         raise NotJsonError(f"nested more than {_MAX_DEPTH} levels deep")
     return value
 
