@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from executor_policy.compose import POLICY, compose
 from executor_policy.settings import PolicyBlock, PolicySettings, key_of
 from executor_shared.bus import Bus, Handler, Listener, MemoryHub, MemoryTransport
+from executor_shared.bus.nats import NatsTransport
 from executor_shared.context import deadline_in
 from executor_shared.contracts.base import ServiceName
 from executor_shared.contracts.catalog import (
@@ -45,7 +46,9 @@ from executor_shared.contracts.policy import (
 from executor_shared.db import migrate
 from executor_shared.errors import InvalidRequestError, NotAuthenticatedError, NotFoundError
 from executor_shared.grants import GrantSigner, GrantVerifier
+from executor_shared.service.run import running as running_house
 from executor_shared.service.settings import DatabaseSettings
+from executor_shared.testing.bus_fixtures import Nats
 
 from .house import ADMIN, SEED, proof
 
@@ -92,14 +95,15 @@ async def running(settings: PolicySettings, hub: MemoryHub) -> AsyncGenerator[Bu
         await bus.drain()
 
 
+async def changes(ask: ChangesAsked) -> Changes:
+    """What the catalog answers."""
+    assert ask.facts_only
+    return PAGE if ask.after < PAGE.upto else Changes(upto=PAGE.upto)
+
+
 @pytest.fixture
 async def gateway(hub: MemoryHub) -> Bus:
     """The gateway's bus, with a catalog that has one tool."""
-
-    async def changes(ask: ChangesAsked) -> Changes:
-        assert ask.facts_only
-        return PAGE if ask.after < PAGE.upto else Changes(upto=PAGE.upto)
-
     catalog = Bus(ServiceName.CATALOG, MemoryTransport(hub))
     await catalog.serve(Handler(GET_CHANGES, changes))
     return Bus(ServiceName.GATEWAY, MemoryTransport(hub))
@@ -188,6 +192,26 @@ async def test_the_first_administrators_key_is_replaced_at_start_and_state_survi
         assert (await gateway.request(IDENTIFY, Identify(proof=proof("k")))).subject == "alice"
         with pytest.raises(NotAuthenticatedError):
             await gateway.request(IDENTIFY, Identify(proof=proof(ADMIN)))
+
+
+@pytest.mark.connected
+async def test_the_deployable_serves_over_nats_with_its_own_rights(database: DatabaseSettings, nats: Nats):
+    settings = settings_with(database).model_copy(update={"bus": nats.settings(ServiceName.POLICY)})
+    catalog, gateway = [
+        Bus(name, await NatsTransport.open(nats.settings(name), name))
+        for name in (ServiceName.CATALOG, ServiceName.GATEWAY)
+    ]
+    await catalog.serve(Handler(GET_CHANGES, changes))
+    async with running_house([(POLICY, settings)]):
+        with deadline_in(30.0) as context:
+            ask = DecideCall(proof=proof(ADMIN), tool=TOOL, arguments=msgspec.Raw(b"{}"), revision=3)
+            assert isinstance((await gateway.request(DECIDE_CALL, ask)).outcome, Allow)
+            await gateway.say(CALL_FINISHED, CallFinished(call=context.call_id, outcome="tool_error"))
+            assert (await _finished(gateway, context.call_id)).outcome == "tool_error"
+        with deadline_in(30.0), pytest.raises(NotAuthenticatedError):
+            await gateway.request(IDENTIFY, Identify(proof=proof("unknown")))
+    await gateway.close()
+    await catalog.close()
 
 
 @pytest.mark.parametrize("value", [None, "", "c2hvcnQ=", "not base64!", base64.b64encode(bytes(33)).decode()])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from executor_policy.domain.known import TenantPolicy
 from executor_policy.storage import rows
 from executor_policy.storage.sealed import AesArguments
-from executor_shared.contracts.policy import ApprovalNeeded, RuleSpec
+from executor_shared.contracts.policy import ApprovalNeeded, ListApprovals, RuleSpec
 from executor_shared.db import Database, migrate
 from executor_shared.errors import InternalError
 from executor_shared.service.settings import DatabaseSettings
@@ -53,9 +53,10 @@ async def test_neither_arguments_nor_keys_can_be_read_in_the_database(postgres_h
 async def test_arguments_moved_to_another_approval_are_not_run(postgres_house: House, db: Database):
     house = postgres_house
     alice, tool = await house.person("alice"), house.tool("delete", effect="write")
-    one, two = [await house.call(alice, tool, {"n": n}) for n in (1, 2)]
+    one, two, three = [await house.call(alice, tool, {"n": n}) for n in (1, 2, 3)]
     assert isinstance(one, ApprovalNeeded)
     assert isinstance(two, ApprovalNeeded)
+    assert isinstance(three, ApprovalNeeded)
     await house.resolve(ADMIN, one.approval, "approve")
     async with db.transaction() as tx:
         move = (
@@ -64,6 +65,12 @@ async def test_arguments_moved_to_another_approval_are_not_run(postgres_house: H
         await tx.execute(text(move), {"two": two.approval})
     with pytest.raises(InternalError):
         await house.call(alice, tool, {"n": 1})
+    with pytest.raises(InternalError):
+        await house.resolve(ADMIN, three.approval, "approve")
+    listed = await house.use.list_approvals(ListApprovals(proof=proof(ADMIN)))
+    shown = {a.id: (bytes(a.arguments), a.may_decide) for a in listed.approvals}
+    assert shown[two.approval] == (b'{"n":2}', True)
+    assert shown[three.approval] == (b"null", False)
 
 
 def test_sealed_arguments_open_only_whole_and_in_their_place():

@@ -10,6 +10,7 @@ from executor_policy.domain.keeping import ArgumentsVault
 from executor_shared.canonical import digest
 from executor_shared.contracts.policy import Approval
 from executor_shared.contracts.vocabulary import Effect, Principal
+from executor_shared.errors import InternalError
 
 State = Literal["pending", "approved", "denied", "expired", "consumed", "withdrawn"]
 
@@ -106,8 +107,12 @@ class StoredApproval:
         return vault.open(self.asked.sealed, self.asked.key.bound_to(self.id))
 
     def shown_to(self, who: Principal, vault: ArgumentsVault, now: float) -> Approval:
-        """As one principal sees it."""
+        """As one principal sees it. Arguments that cannot be opened are null, and nobody may approve those."""
         asked, state = self.asked, self.state_at(now)
+        try:
+            arguments = self.arguments(vault)
+        except InternalError:
+            arguments = None
         return Approval(
             id=asked.id,
             state=state,
@@ -117,7 +122,7 @@ class StoredApproval:
             expires_at=self.usable_until if state == "approved" and self.usable_until else asked.expires_at,
             effect=asked.effect,
             origin=asked.origin,
-            arguments=msgspec.Raw(self.arguments(vault)),
+            arguments=msgspec.Raw(arguments or b"null"),
             rule=asked.rule,
             reason=asked.reason,
             approver_groups=Terms(asked.clauses).groups,
@@ -126,7 +131,7 @@ class StoredApproval:
             decided_at=self.decided_at,
             decision_reason=self.decision_reason,
             call=self.consumed_by,
-            may_decide=state == "pending" and self.may_be_decided_by(who),
+            may_decide=arguments is not None and state == "pending" and self.may_be_decided_by(who),
         )
 
 

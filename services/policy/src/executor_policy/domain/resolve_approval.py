@@ -33,6 +33,8 @@ class ResolveApprovals:
         who, now = self.standing.who(ask.proof), self.clock.now()
         found = await visible_approval(self.approvals, who, ask.id)
         _check_may(found, who, ask.decision)
+        if ask.decision == "approve":
+            found.arguments(self.vault)  # nobody can approve what cannot be shown
         resolved = await self.approvals.resolve(_resolution(ask, who, now))
         if resolved is None:
             return await self._as_it_stands(ask, who, now)
