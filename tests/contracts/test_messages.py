@@ -60,7 +60,6 @@ def _struct(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     hints = typing.get_type_hints(kind)
     required = {f.name: _strategy(hints[f.name]) for f in msgspec.structs.fields(kind) if f.required}
     optional = {f.name: _strategy(hints[f.name]) for f in msgspec.structs.fields(kind) if not f.required}
-    # An empty Raw stands for "left out" and is written as nothing else: only a default may be it.
     return st.fixed_dictionaries(required, optional=optional).map(lambda fields: kind(**fields))
 
 

@@ -112,8 +112,8 @@ def parent_of(traceparent: str | None) -> Context:
     found = Context()
     if not traceparent or len(traceparent) != _PARENT_LENGTH:
         return found
-    _, trace_id, span_id, flags = traceparent.split("-")
     try:
+        _, trace_id, span_id, flags = traceparent.split("-")
         remote = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))  # noqa: FBT003
     except ValueError:
         return found

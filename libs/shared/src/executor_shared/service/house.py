@@ -17,6 +17,7 @@ from executor_shared.bus.transport import Transport
 from executor_shared.contracts.all import REQUESTS
 from executor_shared.contracts.base import ServiceName
 from executor_shared.errors import UnavailableError
+from executor_shared.service.edge import traced
 from executor_shared.service.health import Health, HealthApp
 from executor_shared.service.service import Check, Definition, Service
 from executor_shared.service.settings import DatabaseSettings, ServiceSettings
@@ -38,12 +39,14 @@ class House:
         bus: each service's own bus, with its own rights.
         urls: where each service's HTTP is; with several services it is the same for all (the gateway's).
         health: readiness of everything in here.
+        telemetry: what each service measures with.
 
     """
 
     bus: dict[ServiceName, Bus] = field(default_factory=dict[ServiceName, Bus])
     urls: dict[ServiceName, str] = field(default_factory=dict[ServiceName, str])
     health: Health = field(default_factory=Health)
+    telemetry: dict[ServiceName, Telemetry] = field(default_factory=dict[ServiceName, Telemetry])
 
 
 def start_order() -> tuple[ServiceName, ...]:
@@ -95,6 +98,7 @@ async def _opened(
 ) -> Service:
     await _migrate(definition, settings)
     telemetry = Telemetry.open(settings.telemetry, definition.name)
+    house.telemetry[definition.name] = telemetry
     stack.push_async_callback(asyncio.to_thread, telemetry.close)
     bus = Bus(definition.name, await _transport(definition.name, settings, transport_of), telemetry.bus)
     house.bus[definition.name] = bus
@@ -147,7 +151,8 @@ async def _open_http(
     """Open the front's HTTP: the gateway's where it is here, else the one that nobody here asks."""
     names = [service.name for service in services]
     front = names.index(ServiceName.GATEWAY) if ServiceName.GATEWAY in names else len(names) - 1
-    app = HealthApp(house.health, services[front].app)
+    chosen = services[front]
+    app = HealthApp(house.health, traced(chosen.app, house.telemetry[chosen.name].provider))
     url = await stack.enter_async_context(serving(app, ordered[front][1].http, drain_seconds=drain_seconds))
     house.urls = dict.fromkeys(names, url)
     stack.push_async_callback(_begin_drain, house.health, services)
