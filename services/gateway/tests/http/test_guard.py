@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute
 from executor_gateway.http import rest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-OPEN = {"/", "/approvals/{approval_id}"}
+OPEN = {"/", "/approvals/x"}
 
 
 def _paths(app: Any) -> set[str]:
@@ -24,7 +24,7 @@ def _paths(app: Any) -> set[str]:
 
 
 async def test_every_path_and_method_needs_a_token_before_anything_else(world: Any, client: Any) -> None:
-    paths = {re.sub(r"\{[^}]+\}", "x", path) for path in _paths(rest(world.use)) - OPEN}
+    paths = {re.sub(r"\{[^}]+\}", "x", path) for path in _paths(rest(world.use))} - OPEN
     assert len(paths) > 20
     paths |= {
         "/nowhere",
@@ -183,6 +183,5 @@ async def test_a_wrong_body_names_its_fields_and_repeats_no_value(client: Any, a
     body = {"integration": "crm", "name": "b", "values": "hunter2", "colour": 1}
     answer = await client.post("/api/v1/connections", headers=admin, json=body)
     assert answer.status_code == 400
-    assert any(line.startswith("values:") for line in answer.json()["details"]["errors"])
-    assert any(line.startswith("colour:") for line in answer.json()["details"]["errors"])
+    assert [field["field"] for field in answer.json()["details"]["fields"]] == ["values", "colour"]
     assert "hunter2" not in answer.text

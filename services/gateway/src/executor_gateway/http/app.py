@@ -4,9 +4,10 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from executor_gateway.http import catalog, config, pages, problems, records, rules, tools
+from executor_gateway.http import catalog, config, pages, records, rules, tools
 from executor_gateway.http.guard import Guard
 from executor_gateway.http.use_cases import UseCases
+from executor_shared.http import problems
 
 
 def rest(use: UseCases) -> FastAPI:

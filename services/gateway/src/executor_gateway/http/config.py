@@ -4,13 +4,13 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import PlainTextResponse, Response
 
 from executor_gateway.domain.identify import Identity
 from executor_gateway.domain.plan import Wanted
 from executor_gateway.http.known import InView
-from executor_gateway.http.problems import from_validation
 from executor_gateway.http.replies import Administrator, from_base64, reply, shown
 from executor_gateway.http.use_cases import UseCases
 from executor_shared.document import Source, catalog_of, policy_of, read
@@ -52,7 +52,7 @@ async def _body(request: Request) -> ConfigBody:
         try:
             return await asyncio.to_thread(ConfigBody.model_validate_json, raw)
         except ValidationError as error:
-            raise from_validation(error.errors(include_url=False, include_input=False)) from None
+            raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
     try:
         return ConfigBody(documents=[DocumentBody(text=raw.decode())])
     except UnicodeDecodeError:

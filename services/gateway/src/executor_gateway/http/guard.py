@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from executor_gateway.domain.identify import Identify, Identity
-from executor_gateway.http.problems import problem, unexpected
 from executor_shared import context
 from executor_shared.context import CallContext
 from executor_shared.errors import (
@@ -18,6 +17,7 @@ from executor_shared.errors import (
     TooLargeError,
     UnavailableError,
 )
+from executor_shared.http.problems import problem_of, unexpected
 from executor_shared.ids import new_call_id
 
 Scope = MutableMapping[str, Any]
@@ -72,9 +72,9 @@ class Guard:
         try:
             await self._admit(scope, receive, send)
         except ExecutorError as error:
-            await problem(error)(scope, receive, send)
+            await problem_of(error)(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the one place where the unexpected becomes an id
-            await problem(unexpected(error))(scope, receive, send)
+            await unexpected(error)(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_open(scope):
