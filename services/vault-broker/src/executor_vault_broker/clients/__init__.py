@@ -1,0 +1,1 @@
+"""What the broker asks of others: HashiCorp Vault, and the bus for announcements."""
