@@ -34,6 +34,7 @@ async def test_ten_racers_spend_an_approval_once(postgres_house: House, db: Data
         assert len(waiting) == 1
         assert asked.approval not in waiting
         await house.resolve(alice, waiting.pop(), "withdraw")
+        await house.recorder.flush()
     async with db.transaction() as tx:
         spent = await tx.scalar(select(func.count()).where(rows.approval.c.state == "consumed"))
         ran = await tx.scalar(
