@@ -105,15 +105,7 @@ def compile_rule(spec: RuleSpec, conditions: Conditions) -> Rule:
     scope, whose = _scope(spec.scope, f"{where}.scope")
     if not 1.0 <= spec.approvers.expires <= _MAX_EXPIRES:
         raise _invalid(f"{where}.approvers.expires", spec.approvers.expires, "1 second to 7 days")
-    check_prose(spec.reason, _MAX_REASON, f"{where}.reason")
-    for field, texts in (
-        ("groups", spec.groups),
-        ("subjects", spec.subjects),
-        ("clients", spec.clients),
-        ("approvers.groups", spec.approvers.groups),
-    ):
-        if bad := [text for text in texts if not keepable(text)]:
-            raise _invalid(f"{where}.{field}", bad[0][:80], "names of 1 to 256 printable characters")
+    _check_texts(spec, where)
     condition = None
     if spec.when is not None:
         try:
@@ -132,6 +124,18 @@ def compile_rule(spec: RuleSpec, conditions: Conditions) -> Rule:
         everyone=scope == "org" and not (spec.groups or spec.subjects or spec.clients or spec.effects),
         condition=condition,
     )
+
+
+def _check_texts(spec: RuleSpec, where: str) -> None:
+    check_prose(spec.reason, _MAX_REASON, f"{where}.reason")
+    for field, texts in (
+        ("groups", spec.groups),
+        ("subjects", spec.subjects),
+        ("clients", spec.clients),
+        ("approvers.groups", spec.approvers.groups),
+    ):
+        if bad := [text for text in texts if not keepable(text)]:
+            raise _invalid(f"{where}.{field}", bad[0][:80], "names of 1 to 256 printable characters")
 
 
 def _scope(text: str, field: str) -> tuple[str, str]:
