@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import re
 import socket
 import ssl
 import time
@@ -13,15 +12,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
 from executor_shared import context
 from executor_shared.egress.addresses import Guard, Rule, rule_of
+from executor_shared.egress.form import checked_host
 from executor_shared.egress.types import Incoming, IncomingStream, Outgoing
-from executor_shared.errors import Code, InvalidRequestError, UpstreamError
+from executor_shared.errors import Code, UpstreamError
 
 _CONNECT_SECONDS = 10.0
 _DEFAULT_SECONDS = 30.0
@@ -29,11 +28,6 @@ _KEEP_SECONDS = 15.0
 _MAX_POOLS = 256
 _PER_HOST = 100
 _MAX_FIELD = 16 * 1024
-_MAX_VALUE = 16 * 1024
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
-_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?|")
-_SCHEMES = frozenset(("http", "https"))
-_OURS = frozenset(("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"))
 
 
 @dataclass(slots=True)
@@ -47,6 +41,14 @@ class _Attempt:
 
 
 _attempt: ContextVar[_Attempt | None] = ContextVar("executor_egress_attempt", default=None)
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Kept connections, and how many requests use them now."""
+
+    session: aiohttp.ClientSession
+    users: int = 0
 
 
 class _RefusedError(OSError):
@@ -92,7 +94,7 @@ class GuardedEgress:
 
     guard: Guard
     user_agent: str = "executor"
-    _pools: "OrderedDict[tuple[str, ...], aiohttp.ClientSession]" = field(default_factory=OrderedDict)
+    _pools: "OrderedDict[tuple[str, ...], _Pool]" = field(default_factory=OrderedDict)
     _tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     async def send(self, outgoing: Outgoing, *, network: tuple[str, ...], max_bytes: int) -> Incoming:
@@ -117,28 +119,29 @@ class GuardedEgress:
 
     async def close(self) -> None:
         """Close every pooled connection."""
-        for session in self._pools.values():
-            await session.close()
+        for pool in self._pools.values():
+            await pool.session.close()
         self._pools.clear()
 
     @asynccontextmanager
     async def _exchange(
         self, outgoing: Outgoing, network: tuple[str, ...]
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
-        attempt = _Attempt(_checked(outgoing), tuple(rule_of(text) for text in network))
-        session = await self._session(network)
-        token = _attempt.set(attempt)
+        attempt = _Attempt(checked_host(outgoing), tuple(rule_of(text) for text in network))
         here = context.current()
         until = here.left() if here else _DEFAULT_SECONDS
         if until <= 0:
             raise UpstreamError(
                 "The deadline passed before anything was sent.", code=Code.DEADLINE_EXCEEDED, sent=False
             )
+        pool = await self._pool(network)
+        token = _attempt.set(attempt)
+        pool.users += 1
         started = time.monotonic()
         try:
             async with (
                 asyncio.timeout(until),
-                session.request(
+                pool.session.request(
                     outgoing.method,
                     URL(outgoing.url, encoded=True),
                     headers=outgoing.headers,
@@ -152,18 +155,22 @@ class GuardedEgress:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _told(error, attempt, time.monotonic() - started) from error
         finally:
+            pool.users -= 1
             _attempt.reset(token)
 
-    async def _session(self, network: tuple[str, ...]) -> aiohttp.ClientSession:
+    async def _pool(self, network: tuple[str, ...]) -> _Pool:
         """One pool per set of allowed addresses: a connection is never lent to whom it was not allowed for."""
-        session = self._pools.get(network)
-        if session is None:
-            session = self._pools[network] = self._new_session()
-            if len(self._pools) > _MAX_POOLS:
-                _, oldest = self._pools.popitem(last=False)
-                await oldest.close()
+        pool = self._pools.get(network)
+        if pool is None:
+            pool = self._pools[network] = _Pool(self._new_session())
         self._pools.move_to_end(network)
-        return session
+        if len(self._pools) > _MAX_POOLS:
+            idle = next(
+                (key for key, each in self._pools.items() if not each.users and each is not pool), None
+            )
+            if idle is not None:
+                await self._pools.pop(idle).session.close()
+        return pool
 
     def _new_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -202,38 +209,6 @@ class GuardedEgress:
         opened = socket.socket(family, kind, protocol)
         opened.setblocking(False)  # noqa: FBT003
         return opened
-
-
-def _checked(outgoing: Outgoing) -> str:
-    """The host of a request whose form is in order.
-
-    Raises:
-        UpstreamError: nothing of it is sent.
-
-    """
-    parts = urlsplit(outgoing.url)
-    if (
-        parts.scheme not in _SCHEMES
-        or not parts.hostname
-        or parts.username is not None
-        or "@" in parts.netloc
-    ):
-        raise UpstreamError(
-            "Only http and https addresses without user information are reached.",
-            code=Code.EGRESS_REFUSED,
-            sent=False,
-        )
-    for name, value in outgoing.headers:
-        if not _NAME.fullmatch(name) or name.lower() in _OURS:
-            raise InvalidRequestError(
-                f"{name[:64]!r} is not a header that may be sent.", details={"field": name[:64]}
-            )
-        if len(value) > _MAX_VALUE or not _VALUE.fullmatch(value):
-            raise InvalidRequestError(
-                f"The value of the header {name} has characters that headers cannot carry, or is too long.",
-                details={"field": name},
-            )
-    return parts.hostname
 
 
 def _plain_encoding(response: aiohttp.ClientResponse) -> None:
