@@ -69,6 +69,13 @@ async def test_blocked_tool_says_why_and_nothing_runs(house: "House", gateway: "
     assert house.world.finished.empty()
 
 
+async def test_key_of_another_call_is_told_in_the_words_of_policy(house: "House", gateway: "Gateway") -> None:
+    _decides(house, Block(code="duplicate_call", reason="This idempotency key was used by call_1."))
+    result = await gateway.call("crm__write")
+    assert (_call(result)["outcome"], _call(result)["code"]) == ("blocked", "duplicate_call")
+    assert _text(result).startswith("This idempotency key was used by call_1. Nothing was executed.")
+
+
 async def test_call_that_needs_a_person_says_who_where_and_until_when(
     house: "House", gateway: "Gateway"
 ) -> None:
@@ -238,8 +245,13 @@ async def test_key_revoked_between_two_calls_is_401(house: "House", gateway: "Ga
     assert "invalid_token" in answer.headers["www-authenticate"]
 
 
-async def test_tool_that_policy_does_not_know_is_unknown(house: "House", gateway: "Gateway") -> None:
-    _decides(house, NotFoundError("No such tool."))
+@pytest.mark.parametrize(
+    "outcome", [NotFoundError("No such tool."), Block(code="tool_not_found", reason="There is no such tool.")]
+)
+async def test_tool_that_policy_does_not_know_is_unknown(
+    house: "House", gateway: "Gateway", outcome: Any
+) -> None:
+    _decides(house, outcome)
     answer = await gateway.modern("tools/call", {"name": "crm__read", "arguments": {}})
     assert answer.json()["error"] == {"code": -32602, "message": "Unknown tool: crm__read"}
 
@@ -292,6 +304,34 @@ async def _leave(gateway: "Gateway", name: str, inside: asyncio.Event) -> None:
     writer.write(f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + content)
     await inside.wait()
     writer.close()
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_call_that_is_silent_for_long_is_kept_open_as_a_stream(house: "House", era: str) -> None:
+    gateway = await house.gateway(keep_alive=0.05)
+    leave = asyncio.Event()
+
+    async def execute(_: Any) -> Executed:
+        await leave.wait()
+        return Executed(outcome="ok", result=msgspec.Raw(b'{\n"content":\r\n[]}'))
+
+    house.world.execute = execute
+    body, headers = gateway.modern_request("tools/call", {"name": "crm__write", "arguments": {}})
+    if era == "legacy":
+        _, session = await gateway.initialize()
+        headers = {"content-type": "application/json", "mcp-session-id": session}
+        del body["params"]["_meta"]
+    headers["authorization"] = "Bearer alice-key"
+    content = json.dumps(body)
+    request = gateway.http.build_request("POST", f"{gateway.url}/mcp", headers=headers, content=content)
+    answer = await gateway.http.send(request, stream=True)
+    assert answer.headers["content-type"] == "text/event-stream"
+    lines = answer.aiter_lines()
+    assert await anext(lines) == ": still working"
+    leave.set()
+    text = "\n".join([line async for line in lines])
+    data = "".join(line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: "))
+    assert json.loads(data)["result"]["content"] == []
 
 
 async def test_client_that_goes_away_cancels_a_read(house: "House", gateway: "Gateway") -> None:

@@ -127,13 +127,12 @@ async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service
     endpoints = Endpoints(view)
     tools = ListTools(endpoints, policy, keys)
     changes = Changes(most=block.streams, most_of_one=block.streams_of_one)
-    streams = Streams(changes, tools, identify)
+    streams = Streams(changes, tools, identify, block.keep_alive)
     call = CallTool(
         policy, BusAdapters(bus, block.pool), CheckArguments(), block.public_url, block.call_timeout
     )
-    calls = Calls(
-        endpoints, tools, call, Limits(block.calls, block.calls_of_one), _traces(settings), _server()
-    )
+    limits = Limits(block.calls, block.calls_of_one)
+    calls = Calls(endpoints, tools, call, limits, _traces(settings), _server(), block.keep_alive)
 
     async def tell(ended: SessionEnded) -> None:
         await bus.say(SESSION_ENDED, ended)

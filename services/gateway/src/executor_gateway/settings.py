@@ -32,6 +32,11 @@ class GatewayBlock(Block):
     session_seconds: float = Field(86_400, gt=0, description="How long an MCP session lasts at most.")
     call_timeout: float = Field(60.0, gt=0, le=300, description="Seconds that a call may take.")
     body_limit: int = Field(4 * 1024 * 1024, ge=1_024, description="Bytes of an MCP request body at most.")
+    keep_alive: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds of silence after which a comment is sent, so that no proxy closes a stream.",
+    )
     calls: int = Field(2_000, ge=1, description="Calls under way in one process at most.")
     calls_of_one: int = Field(
         128, ge=1, description="Calls under way of one principal in one process at most."

@@ -143,8 +143,7 @@ class CallTool:
                 case ApprovalNeeded() as needed:
                     return self._waiting(call, served, routed, needed)
                 case Block() as block:
-                    reason = f"{served.name_of(routed.tool)} is blocked by policy. {block.reason}"
-                    return Ended(call, "blocked", block.code, told("blocked", block.code, reason))
+                    return _blocked(call, served.name_of(routed.tool), block)
                 case AlreadyCalled() as before:
                     return _again(call, before)
 
@@ -227,6 +226,13 @@ def _ended(call: str, executed: Executed) -> Ended:
     if executed.outcome == "unknown":
         text = f"{text} Its id is {call}."
     return Ended(call, executed.outcome, executed.code, text, result)
+
+
+def _blocked(call: str, tool: str, block: Block) -> Ended | None:
+    if block.code in _UNKNOWN_TO_POLICY:
+        return None
+    why = f"{tool} is blocked by policy. {block.reason}" if block.code == Code.TOOL_BLOCKED else block.reason
+    return Ended(call, "blocked", block.code, told("blocked", block.code, why))
 
 
 def _again(call: str, before: AlreadyCalled) -> Ended:

@@ -67,9 +67,9 @@ class Mcp:
         except GoneError:
             return
         except RefusedError as error:
-            await exchange.refuse(error)
+            await self._refuse(exchange, error)
         except NotAuthenticatedError:
-            await exchange.refuse(self._unauthenticated(exchange, _BAD_TOKEN))
+            await self._refuse(exchange, self._unauthenticated(exchange, _BAD_TOKEN))
         except Exception:
             mark = new_id("err")
             _log.exception("request.failed", error_id=mark)
@@ -77,6 +77,13 @@ class Mcp:
                 raise
             error = RpcError(INTERNAL_ERROR, f"Something unexpected happened ({mark}).")
             await exchange.answer(200, failure(None, error))
+
+    @staticmethod
+    async def _refuse(exchange: Exchange, error: RefusedError) -> None:
+        if exchange.started:  # a stream can only be ended
+            await exchange.send(b"", last=True)
+        else:
+            await exchange.refuse(error)
 
     async def _serve(self, exchange: Exchange) -> None:
         self.front.check_host(exchange)

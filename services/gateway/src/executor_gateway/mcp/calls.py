@@ -23,7 +23,6 @@ from executor_shared.views.catalog import Routed
 
 _KEY = "executor/idempotency-key"
 _KEY_MAX = 256
-_KEEP_ALIVE_SECONDS = 15.0
 _ALL = ("", "")
 
 
@@ -97,6 +96,7 @@ class Calls:
 
     Attributes:
         server: JSON of our `serverInfo`.
+        keep_alive: seconds after which a silent answer becomes a stream, and between its comments.
         running: calls under way; they are finished even where their client went away.
         reading: those of them that may be given up, since they only read.
 
@@ -108,6 +108,7 @@ class Calls:
     limits: Limits
     traces: Traces
     server: bytes
+    keep_alive: float = 15.0
     running: set[asyncio.Task[bytes]] = field(default_factory=set[asyncio.Task[bytes]])
     reading: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
@@ -155,8 +156,13 @@ class Calls:
         """Begin work that outlives its client."""
         task = asyncio.create_task(work)
         self.running.add(task)
-        task.add_done_callback(self.running.discard)
+        task.add_done_callback(self._over)
         return task
+
+    def _over(self, task: asyncio.Task[bytes]) -> None:
+        self.running.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be left to look at it
 
     async def drain(self) -> None:
         """Return when no call is under way."""
@@ -169,13 +175,16 @@ class Calls:
         return call_result(ended, caller.version, self.server)
 
 
-async def wait_for(exchange: Exchange, task: asyncio.Task[bytes], *, gone_ends: bool) -> bytes:
-    """Wait for a call while its client is there; after 15 s begin a stream, to keep the connection open.
+async def wait_for(
+    exchange: Exchange, task: asyncio.Task[bytes], *, gone_ends: bool, keep_alive: float
+) -> bytes:
+    """Wait for a call while its client is there; after a while begin a stream, so that nobody closes it.
 
     Args:
         exchange: the request that waits.
         task: the call.
         gone_ends: a client that goes away cancels the call; else it runs on by itself.
+        keep_alive: seconds after which the stream begins, and between its comments.
 
     Raises:
         GoneError: the client went away.
@@ -185,7 +194,7 @@ async def wait_for(exchange: Exchange, task: asyncio.Task[bytes], *, gone_ends: 
     try:
         while True:
             done, _ = await asyncio.wait(
-                (task, watcher), timeout=_KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                (task, watcher), timeout=keep_alive, return_when=asyncio.FIRST_COMPLETED
             )
             if task in done:
                 return task.result()

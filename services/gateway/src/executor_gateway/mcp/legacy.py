@@ -140,7 +140,7 @@ class Legacy:
         task = self.calls.start(self._answered(exchange, caller, message, identifier))
         self.under_way[key] = task
         try:
-            answer = await wait_for(exchange, task, gone_ends=False)
+            answer = await wait_for(exchange, task, gone_ends=False, keep_alive=self.calls.keep_alive)
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise

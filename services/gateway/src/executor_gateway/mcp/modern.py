@@ -113,7 +113,7 @@ class Modern:
             schema = self.calls.call_tool.check.schema(tool).schema
             check_parameters(exchange, schema, dict(wanted.asked.arguments))
         task = self.calls.start(self.calls.perform(caller, wanted))
-        return (await wait_for(exchange, task, gone_ends=wanted.reads),)
+        return (await wait_for(exchange, task, gone_ends=wanted.reads, keep_alive=self.calls.keep_alive),)
 
     async def _list(self, exchange: Exchange, caller: Caller, message: Message) -> Parts:
         del exchange
