@@ -31,6 +31,10 @@ class _Result(msgspec.Struct, frozen=True, rename="camel"):
     result_type: str = "complete"
 
 
+class _Text(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
 _result = msgspec.json.Decoder(_Result)
 
 
@@ -57,7 +61,8 @@ def executed(answer: Answer, tool: str) -> Executed:
             raise invalid("a result without content")
         raw = msgspec.Raw(msgspec.json.encode({"content": [], **as_object(raw)}))
     if result.is_error:
-        return Executed(outcome="tool_error", result=raw, code=Code.MCP_TOOL_ERROR, status=status)
+        code = Code.MCP_TOOL_UNKNOWN if _says_unknown(result, tool) else Code.MCP_TOOL_ERROR
+        return Executed(outcome="tool_error", result=raw, code=code, status=status)
     return Executed(outcome="ok", result=raw, status=status)
 
 
@@ -97,7 +102,7 @@ def _of_error(error: RpcError, tool: str, status: int | None) -> Executed:
             code=Code.DEFINITION_CHANGED,
         )
     code = Code.MCP_TOOL_UNKNOWN if _unknown_tool(error, tool) else Code.MCP_TOOL_ERROR
-    said = clean_text(error.message)[:_MAX_MESSAGE]
+    said = clean_text(error.message or "")[:_MAX_MESSAGE]
     text = (
         f"The MCP server answered with error {error.code}: {said}"
         if said
@@ -109,9 +114,21 @@ def _of_error(error: RpcError, tool: str, status: int | None) -> Executed:
 def _unknown_tool(error: RpcError, tool: str) -> bool:
     if error.code == METHOD_NOT_FOUND:
         return True
-    return (
-        error.code == INVALID_PARAMS and tool in error.message and bool(_UNKNOWN_TOOL.search(error.message))
-    )
+    said = error.message or ""
+    return error.code == INVALID_PARAMS and tool in said and bool(_UNKNOWN_TOOL.search(said))
+
+
+def _says_unknown(result: _Result, tool: str) -> bool:
+    """Whether an error result is the sentence with which servers say that they have no such tool."""
+    if result.content is msgspec.UNSET or len(result.content) != 1:
+        return False
+    try:
+        text = msgspec.json.decode(result.content[0], type=_Text).text
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    name = f"['\"]?{re.escape(tool)}['\"]?"
+    sentence = rf"(?:MCP error -?\d+: )?(?:Unknown tool:? {name}|Tool {name} not found)\.?"
+    return re.fullmatch(sentence, text, re.IGNORECASE) is not None
 
 
 def _unfinished(kind: str, status: int | None) -> Executed:

@@ -179,7 +179,7 @@ def _says_session_lost(answer: Answer) -> bool:
     if answer.error is None or answer.status < _ERROR_STATUS:
         return False
     return answer.status == _NOT_FOUND or (
-        answer.status == _BAD_REQUEST and "session" in answer.error.message.lower()
+        answer.status == _BAD_REQUEST and "session" in (answer.error.message or "").lower()
     )
 
 

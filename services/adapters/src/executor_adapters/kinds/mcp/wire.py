@@ -21,8 +21,8 @@ class RpcError(msgspec.Struct, frozen=True):
     """The `error` of a JSON-RPC answer."""
 
     code: int
-    message: str = ""
-    data: Raw | None = None
+    message: str | None = ""
+    data: Raw | UnsetType = UNSET  # of any form, null too
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -124,10 +124,10 @@ def invalid(what: str) -> UpstreamError:
     return UpstreamError(f"The MCP server sent {what}.", code=Code.UPSTREAM_INVALID_RESPONSE, sent=True)
 
 
-def as_object(raw: Raw | None) -> dict[str, object]:
+def as_object(raw: Raw | UnsetType | None) -> dict[str, object]:
     """A raw JSON object as a dictionary; empty where it is absent or something else."""
     try:
-        value: object = msgspec.json.decode(raw) if raw is not None else {}
+        value: object = msgspec.json.decode(raw) if isinstance(raw, Raw) else {}
     except (msgspec.DecodeError, RecursionError):
         return {}
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
