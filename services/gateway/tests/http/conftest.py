@@ -85,6 +85,7 @@ class FakePolicy:
     steps: Steps
     document: PolicyDocument = field(default_factory=PolicyDocument)
     granted: list[GrantDiscovery] = field(default_factory=list[GrantDiscovery])
+    applied: list[ApplyPolicy] = field(default_factory=list[ApplyPolicy])
     people: dict[str, Principal] = field(default_factory=dict[str, Principal])
 
     async def identify(self, proof: str) -> Principal:
@@ -110,6 +111,7 @@ class FakePolicy:
         now_people = {("principal", p.subject): p for p in after.principals}
         if not wanted.dry_run:
             self.document = after
+            self.applied.append(wanted)
         changes = (*_changes(before, now), *_changes(before_people, now_people))
         return PolicyApplied(changes=changes, previous=previous)
 

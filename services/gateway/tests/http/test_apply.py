@@ -5,7 +5,7 @@ import pytest
 
 from executor_gateway.domain.plan import Wanted
 from executor_shared.contracts.catalog import CatalogDocument, ConnectionSpec, IntegrationSpec, Removal
-from executor_shared.contracts.policy import PolicyDocument, RuleSpec
+from executor_shared.contracts.policy import PolicyDocument, PrincipalSpec, RuleSpec
 from executor_shared.errors import (
     DeadlineExceededError,
     DescriptionInvalidError,
@@ -215,6 +215,42 @@ async def test_wrong_inputs_name_the_right_ones(world: Any) -> None:
     order = Wanted(catalog=wanted().catalog, credentials={"crm/org/main": {"username": "x"}})
     with pytest.raises(InvalidRequestError, match="api-key needs exactly these inputs: token"):
         await world.use.apply(world.identity(), order)
+
+
+ROTATED = PolicyDocument(
+    policies=(RULE,),
+    principals=(
+        PrincipalSpec(subject="bot", key_proofs=("a" * 64,)),
+        PrincipalSpec(subject="eve", key_proofs=("b" * 64,)),
+    ),
+)
+
+
+async def test_keys_and_removals_wait_until_nothing_can_fail_any_more(world: Any) -> None:
+    order = Wanted(catalog=CatalogDocument(integrations=(CRM,)), policy=ROTATED, prune=True)
+    world.steps.fails["catalog apply"] = DescriptionInvalidError("bad")
+    before = world.policy.document
+    with pytest.raises(DescriptionInvalidError):
+        await world.use.apply(world.identity(), order)
+    assert world.policy.document == before
+    first, put_back = world.policy.applied[-2:]
+    assert first.prune is False
+    assert [p.key_proofs for p in first.document.principals] == [None, ("b" * 64,)]
+    assert put_back.document == before
+    await world.use.apply(world.identity(), order)
+    assert [p.key_proofs for p in world.policy.document.principals] == [("a" * 64,), ("b" * 64,)]
+    assert [r.name for r in world.policy.document.policies] == ["new"]
+
+
+async def test_a_removal_that_fails_says_what_is_done(world: Any) -> None:
+    def away() -> None:
+        world.steps.fails["policy apply"] = UnavailableError("Policy is gone.")
+
+    world.catalog.after_apply = away
+    with pytest.raises(UnavailableError, match=r"Policy is gone\. Everything else is applied; removals"):
+        await world.use.apply(world.identity(), wanted(prune=True))
+    assert world.catalog.connections["crm/org/main"].credential == "cred:crm/org/main"
+    assert world.credentials.values["cred:crm/org/main"] == [{"token": "one"}]
 
 
 async def test_only_administrators_plan_and_apply(world: Any) -> None:

@@ -21,7 +21,7 @@ from executor_shared.contracts.catalog import (
 from executor_shared.contracts.policy import ApplyPolicy, GrantDiscovery
 from executor_shared.contracts.vault_broker import CredentialStored
 from executor_shared.contracts.vocabulary import Change
-from executor_shared.errors import DeadlineExceededError, ExecutorError
+from executor_shared.errors import DeadlineExceededError, ExecutorError, rebuild
 from executor_shared.views.catalog import CatalogView
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.apply")
@@ -41,8 +41,9 @@ class Applied:
 class ApplyDocument:
     """Judges the whole, then does it step by step; a step that fails puts back the ones before it.
 
-    The steps: credentials, discovery grants, rules and principals, and at last the catalog. One apply at
-    a time in this process; across replicas the owners' own transactions decide.
+    The steps: credentials, discovery grants, rules and principals, the catalog, and at last what cannot be
+    put back (removed principals, changed keys, unused credentials). One apply at a time in this process;
+    across replicas the owners' own transactions decide.
     """
 
     catalog: Catalog
@@ -84,9 +85,12 @@ class ApplyDocument:
             plan.document,
             connections=tuple([await self._granted(identity, spec, plan, stored) for spec in connections]),
         )
-        rules = await self._apply_policy(identity, wanted, undo)
+        await self._apply_policy(identity, wanted, plan, undo)
         done = await self._apply_catalog(tenant, wanted, document, undo)
-        return Applied((*rules, *done.changes), done.tools, done.revision)
+        undo.forget()
+        if wanted.takes_away:
+            await self._take_away(identity, wanted)
+        return Applied((*plan.rules, *done.changes), done.tools, done.revision)
 
     @staticmethod
     def _affected(wanted: Wanted, plan: Plan, named_here: list[ConnectionSpec]) -> list[ConnectionSpec]:
@@ -125,15 +129,27 @@ class ApplyDocument:
         found = plan.resolved.get(slug) or self.view.integration(tenant, slug)
         return found.origin if found else ""
 
-    async def _apply_policy(self, identity: Identity, wanted: Wanted, undo: Undo) -> tuple[Change, ...]:
-        done = await self.policy.apply(wanted.about_policy(identity.proof))
+    async def _apply_policy(self, identity: Identity, wanted: Wanted, plan: Plan, undo: Undo) -> None:
+        """Rules and principals, but nothing that policy could not put back: it never gives keys away."""
+        fresh = frozenset(c.key for c in plan.rules if c.noun == "principal" and c.action == "create")
+        done = await self.policy.apply(wanted.about_policy_first(identity.proof, fresh))
 
         async def put_back() -> None:
             await self.policy.apply(ApplyPolicy(proof=identity.proof, document=done.previous, prune=True))
 
         if done.changes:
             undo.add("policies and principals", put_back)
-        return done.changes
+
+    async def _take_away(self, identity: Identity, wanted: Wanted) -> None:
+        """What cannot be put back, once everything else is so: removals, and keys of existing principals."""
+        try:
+            await self.policy.apply(wanted.about_policy(identity.proof))
+        except ExecutorError as error:
+            text = (
+                f"{error.message} Everything else is applied; removals of policies and principals and new keys "
+                "are not. Apply again."
+            )
+            raise rebuild(error.code, text, error.details) from error
 
     async def _apply_catalog(
         self, tenant: str, wanted: Wanted, document: CatalogDocument, undo: Undo

@@ -20,7 +20,7 @@ class Undo:
         self._steps.append((what, step))
 
     def forget(self) -> None:
-        """Put nothing back: it is not known whether the last step was done."""
+        """Put nothing back: all is done, or it is not known whether the last step was."""
         self._steps.clear()
 
     async def run(self) -> list[str]:

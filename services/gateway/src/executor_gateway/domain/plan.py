@@ -51,6 +51,22 @@ class Wanted:
     remove_principals: tuple[str, ...] = ()
     prune: bool = False
 
+    @property
+    def takes_away(self) -> bool:
+        """Whether policy would lose something that could not be put back: a rule, a principal, a key."""
+        keys = any(p.key_proofs is not None for p in self.policy.principals)
+        return keys or self.prune or bool(self.remove_policies or self.remove_principals)
+
+    def about_policy_first(self, proof: str, fresh: frozenset[str]) -> ApplyPolicy:
+        """The half of policy's part that can be put back: nothing removed, no key of an existing principal."""
+        principals = tuple(
+            p if p.subject in fresh else msgspec.structs.replace(p, key_proofs=None)
+            for p in self.policy.principals
+        )
+        return ApplyPolicy(
+            proof=proof, document=PolicyDocument(policies=self.policy.policies, principals=principals)
+        )
+
     def about_policy(self, proof: str, *, dry_run: bool = False) -> ApplyPolicy:
         """Policy's part of it."""
         return ApplyPolicy(
@@ -74,17 +90,24 @@ class Plan:
     """What would change.
 
     Attributes:
-        changes: of policy, then of the catalog.
+        rules: changes of policy.
+        things: changes of the catalog.
         resolved: where the document's integrations go and how they authenticate, by slug.
         document: the catalog's part, each connection with the credential that is stored for it now.
         existing: connections that are there now, by key.
 
     """
 
-    changes: tuple[Change, ...]
+    rules: tuple[Change, ...]
+    things: tuple[Change, ...]
     resolved: Mapping[str, Resolved]
     document: CatalogDocument
     existing: Mapping[str, ConnectionSpec]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All of them: of policy, then of the catalog."""
+        return (*self.rules, *self.things)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +136,7 @@ class PlanDocument:
         document = _with_stored(wanted.catalog, existing)
         drawn = await self.catalog.apply(wanted.about_catalog(principal.tenant, document, dry_run=True))
         resolved = {r.slug: r for r in drawn.resolved}
-        return Plan((*judged.changes, *drawn.changes), resolved, document, existing)
+        return Plan(judged.changes, drawn.changes, resolved, document, existing)
 
 
 def _with_stored(document: CatalogDocument, existing: Mapping[str, ConnectionSpec]) -> CatalogDocument:
