@@ -19,6 +19,7 @@ from executor_gateway.compose import compose
 from executor_gateway.settings import GatewaySettings
 from executor_shared import context
 from executor_shared.bus import Bus, Handler, Listener, MemoryHub, MemoryTransport
+from executor_shared.bus.nats import NatsTransport
 from executor_shared.canonical import digest
 from executor_shared.contracts.adapters import EXECUTE_CALL, ExecuteCall, Executed
 from executor_shared.contracts.base import ServiceName
@@ -53,6 +54,7 @@ from executor_shared.contracts.policy import (
 )
 from executor_shared.contracts.vocabulary import Effect, Principal
 from executor_shared.errors import NotAuthenticatedError
+from executor_shared.testing.bus_fixtures import Nats
 
 MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
@@ -262,14 +264,17 @@ class Gateway:
 class House:
     """The world, the bus, and as many gateways as a test wants."""
 
-    def __init__(self, stack: AsyncExitStack) -> None:
+    def __init__(self, stack: AsyncExitStack, nats: Nats | None = None) -> None:
         self.world = World()
         self.hub = MemoryHub()
         self._stack = stack
+        self._nats = nats
         self.buses: dict[ServiceName, Bus] = {}
 
-    def bus(self, service: ServiceName) -> Bus:
-        return Bus(service, MemoryTransport(self.hub))
+    async def bus(self, service: ServiceName) -> Bus:
+        if self._nats is None:
+            return Bus(service, MemoryTransport(self.hub))
+        return Bus(service, await NatsTransport.open(self._nats.settings(service), service))
 
     async def open(self) -> None:
         others = Others(self.world)
@@ -283,7 +288,8 @@ class House:
             ServiceName.ADAPTERS: [Handler(EXECUTE_CALL, others.execute, routes=(("default", "openapi"),))],
         }
         for service, handlers in served.items():
-            bus = self.buses[service] = self.bus(service)
+            bus = self.buses[service] = await self.bus(service)
+            self._stack.push_async_callback(bus.close)
             for handler in handlers:
                 await bus.serve(handler)
         await self.buses[ServiceName.POLICY].hear(Listener(CALL_FINISHED, others.finished))
@@ -325,7 +331,7 @@ class House:
 
     @asynccontextmanager
     async def _serving(self, block: dict[str, Any]) -> AsyncGenerator[Gateway]:
-        bus = self.bus(ServiceName.GATEWAY)
+        bus = await self.bus(ServiceName.GATEWAY)
         settings = GatewaySettings.model_validate({"gateway": block})
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -385,6 +391,17 @@ async def house() -> AsyncGenerator[House]:
         found.person("alice", groups=("support",))
         found.person("bob", groups=("writers",))
         found.person("eve", tenant="other")
+        await found.open()
+        yield found
+
+
+@pytest.fixture
+async def nats_house(nats: Nats) -> AsyncGenerator[House]:
+    """The same on a real nats-server, where each service has its own rights only."""
+    async with AsyncExitStack() as stack:
+        found = House(stack, nats)
+        _furnish(found.world)
+        found.person("alice", groups=("support",))
         await found.open()
         yield found
 
