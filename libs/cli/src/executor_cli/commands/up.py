@@ -11,14 +11,20 @@ from pathlib import Path
 from executor_cli.client import Server
 from executor_cli.commands.documents import apply_files
 from executor_cli.errors import CommandError
+from executor_cli.local.agent import AGENT, introduce_agent
 from executor_cli.local.home import Home, data_dir
-from executor_cli.local.house import AGENT, local_house
+from executor_cli.local.house import local_house
 from executor_cli.local.progress import Progress
+from executor_cli.local.wiring import CALLEES_FIRST
+from executor_shared.service.environment import check_environment, settings_of
+from executor_shared.service.logs import configure_logs
+from executor_shared.service.run import loop_factory
+from executor_shared.service.settings import ServiceSettings
 
 _DEFAULT_PORT = 8484
 
 
-async def up(
+def up(
     *,
     data_dir_: Path | None = None,
     host: str = "127.0.0.1",
@@ -36,12 +42,21 @@ async def up(
         config: documents to apply at start.
 
     """
+    check_environment([definition.settings for definition in CALLEES_FIRST])
+    os.environ.setdefault("EXECUTOR_TELEMETRY__LOG_LEVEL", "warning")
+    configure_logs(settings_of(ServiceSettings).telemetry, "executor")
     home = Home(data_dir(data_dir_))
     home.prepare()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_up(home, host, port, config))
+
+
+async def _up(home: Home, host: str, port: int, config: tuple[Path, ...]) -> None:
     progress = Progress(f"Executor, from {home.directory}")
     async with local_house(home, host, port, progress) as url:
         home.say_running(url)
         try:
+            await introduce_agent(home, url)
             if config:
                 with progress.stage(f"applying {', '.join(str(path) for path in config)}"):
                     await apply_files(Server(url, home.admin_token()), config)

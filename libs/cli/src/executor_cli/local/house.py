@@ -5,19 +5,13 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from executor_shared.service.run import running
-
 from executor_cli.errors import CommandError
 from executor_cli.local.home import Home
 from executor_cli.local.progress import Progress
 from executor_cli.local.wiring import Wiring
-from executor_shared.bus.nats import NatsTransport
-from executor_shared.contracts.base import ServiceName
 from executor_shared.servers import nats, postgres
-from executor_shared.service.settings import DatabaseSettings, ServiceSettings
-
-AGENT = "agent"
-"""Subject of the principal that local agents act as."""
+from executor_shared.service.run import running
+from executor_shared.service.settings import DatabaseSettings
 
 
 def take_port(host: str, port: int) -> int:
@@ -58,13 +52,8 @@ async def local_house(home: Home, host: str, port: int, progress: Progress) -> A
         database = await _database(stack, home, progress)
         with progress.stage("NATS, with the permissions of each service"):
             server = await stack.enter_async_context(nats.nats_server(home.directory / "nats"))
-        wiring = Wiring(home, server.settings, database, host, chosen, url, forbidden=(server.port,))
+        wiring = Wiring(home, server.settings, database, host, chosen, url, own_ports=(server.port, chosen))
         parts = wiring.parts()
-        settings: dict[ServiceName, ServiceSettings] = {d.name: s for d, s in parts}
-
-        async def transport(name: ServiceName) -> NatsTransport:
-            return await NatsTransport.open(settings[name].bus, name)
-
         with progress.stage("vault-broker, adapters, catalog, policy, gateway"):
-            await stack.enter_async_context(running(parts, transport_of=transport))
+            await stack.enter_async_context(running(parts))
         yield url

@@ -6,21 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from executor_adapters.compose import ADAPTERS
-from executor_vault_broker.compose import VAULT_BROKER
 from pydantic import SecretStr
 
+from executor_adapters.compose import ADAPTERS
 from executor_catalog.compose import CATALOG
 from executor_cli.local.home import Home
 from executor_gateway.compose import GATEWAY
 from executor_policy.compose import POLICY
 from executor_shared.contracts.base import ServiceName
 from executor_shared.grants import GrantSigner
+from executor_shared.service.environment import settings_of
 from executor_shared.service.service import Definition
 from executor_shared.service.settings import BusSettings, DatabaseSettings, ServiceSettings
+from executor_vault_broker.compose import VAULT_BROKER
 
 CALLEES_FIRST: tuple[Definition[Any], ...] = (VAULT_BROKER, ADAPTERS, CATALOG, POLICY, GATEWAY)
 _POOL = 5
+_LOOPBACK = ("127.0.0.0/8", "[::1/128]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Wiring:
     Attributes:
         bus: how each service connects to the bus.
         database: how to reach our PostgreSQL, or the one that `EXECUTOR_DATABASE__URL` names.
-        forbidden: ports of our own servers on the loopback address, which no upstream call may reach.
+        own_ports: of our own servers on the loopback address, which no upstream call may reach.
 
     """
 
@@ -40,14 +42,14 @@ class Wiring:
     host: str
     port: int
     url: str
-    forbidden: tuple[int, ...]
+    own_ports: tuple[int, ...]
 
     def parts(self) -> list[tuple[Definition[Any], ServiceSettings]]:
         """Every service with its settings; the environment may still say more (log level, limits)."""
         return [(definition, self._settings(definition)) for definition in CALLEES_FIRST]
 
     def _settings(self, definition: Definition[Any]) -> ServiceSettings:
-        from_environment: ServiceSettings = definition.settings()
+        from_environment = settings_of(definition.settings)
         given = self._given()[definition.name]
         update: dict[str, Any] = {"bus": self.bus(definition.name)}
         for block, fields in given.items():
@@ -60,6 +62,7 @@ class Wiring:
         signer = GrantSigner(base64.b64decode(keys["grant_seed"]))
         public = {"public_keys": (base64.b64encode(signer.public_key).decode(),)}
         database = {"url": self.database.url, "pool_size": _POOL}
+        forbidden = tuple(f"{where}:{port}" for port in self.own_ports for where in _LOOPBACK)
         proof = hashlib.sha256(self.home.admin_token().encode()).hexdigest()
         policy = {
             "signing_seed": SecretStr(keys["grant_seed"]),
@@ -80,6 +83,6 @@ class Wiring:
             },
             ServiceName.ADAPTERS: {
                 "grants": public,
-                "adapters": {"allow_stdio": True, "allow_loopback": True, "forbidden_ports": self.forbidden},
+                "adapters": {"allow_stdio": True, "allow_loopback": True, "forbidden": forbidden},
             },
         }
