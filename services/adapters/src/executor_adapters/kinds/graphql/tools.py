@@ -47,7 +47,7 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
         passed = ", ".join(f"{name}: ${name}" for name in names)
         head = f"{self.operation} {self.field}({declared})" if names else f"{self.operation} {self.field}"
         field = f"{self.field}({passed})" if names else self.field
-        return f"{head} {{ {field} {selection} }}"
+        return f"{head} {{ {f'{field} {selection}'.rstrip()} }}"
 
 
 class Offered(msgspec.Struct, frozen=True):
