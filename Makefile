@@ -24,7 +24,7 @@ up: setup ## Start all of Executor on this machine, in the foreground (Ctrl-C st
 	@$(RUN) executor up
 
 demo: setup ## Show the main job end to end, on real upstreams
-	@$(RUN) executor demo
+	@$(RUN) python -m examples.demo
 
 test: setup ## Run all tests that this machine can run
 	@scripts/test-upstreams

@@ -20,6 +20,6 @@ def serve(app: ASGIApp, host: str, port: int, path: str = "") -> None:
     """Serve until a signal; prints `{"url": …}` once the port accepts connections."""
     with socket.create_server((host, port), backlog=256) as listening:
         url = f"http://{host}:{listening.getsockname()[1]}{path}"
-        print(json.dumps({"url": url}), flush=True)  # noqa: T201  the announcement
+        print(json.dumps({"url": url}), flush=True)
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on")
         uvicorn.Server(config).run(sockets=[listening])
