@@ -219,7 +219,7 @@ class Bus:
             raise UnavailableError("The request arrived after its deadline; nothing was started.")
         try:
             message = decoder.decode(wire.body_of(frame))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise InvalidRequestError(f"Not a valid {handler.request.subject}: {error}") from error
         answer = await handler.answer(message)
         return wire.pack(answer, {})
