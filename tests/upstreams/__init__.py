@@ -1,6 +1,6 @@
 """Real upstream servers as child processes: for flows, the kinds' own tests, the demo and the benchmark."""
 
-from tests.upstreams.process import Running, Unavailable, running
+from tests.upstreams.process import ROOT, Running, Unavailable, running
 from tests.upstreams.servers import (
     crm,
     everything_command,
@@ -12,6 +12,7 @@ from tests.upstreams.servers import (
 )
 
 __all__ = [
+    "ROOT",
     "Running",
     "Unavailable",
     "crm",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from executor_adapters.domain.injection import injected
 from executor_adapters.domain.kind import Job, KindOptions
-from executor_adapters.domain.ports import Egress
+from executor_adapters.domain.ports import Egress, Headers, Outgoing
 from executor_adapters.kinds.graphql.config import auth_of, raw_target, target_of
-from executor_adapters.kinds.graphql.credential import outgoing
 from executor_adapters.kinds.graphql.outcome import executed, rejected_text
 from executor_adapters.kinds.graphql.reach import Reach
 from executor_adapters.kinds.graphql.schema import INTROSPECTION, from_introspection, from_text
@@ -23,6 +23,10 @@ from executor_shared.errors import Code, ExecutorError, InvalidRequestError, Ups
 
 _AUTHENTICATION = frozenset({401, 403, 407})
 _BAD_REQUEST = 400
+_HEADERS: Headers = (
+    ("Accept", "application/graphql-response+json, application/json;q=0.9"),
+    ("Content-Type", "application/json"),
+)
 _SUCCESS = range(200, 300)
 
 
@@ -74,7 +78,7 @@ class GraphQLAdapter:
             }
         )
         incoming = await self.egress.send(
-            outgoing(_url(job.target), body, job.credential),
+            _outgoing(job.target, body, job.credential),
             network=job.target.network,
             max_bytes=job.max_bytes,
         )
@@ -83,7 +87,7 @@ class GraphQLAdapter:
     async def _introspected(self, target: Target, credential: LeasedCredential | None) -> bytes:
         """The introspection result; refusals of the credential are told before anything else."""
         incoming = await self.egress.send(
-            outgoing(_url(target), msgspec.json.encode({"query": INTROSPECTION}), credential),
+            _outgoing(target, msgspec.json.encode({"query": INTROSPECTION}), credential),
             network=target.network,
             max_bytes=self.options.max_description_bytes,
         )
@@ -119,8 +123,9 @@ async def open_graphql(egress: Egress, options: KindOptions) -> AsyncGenerator[G
     yield GraphQLAdapter(egress, options)
 
 
-def _url(target: Target) -> str:
-    return str(target.config["url"])
+def _outgoing(target: Target, body: bytes, credential: LeasedCredential | None) -> Outgoing:
+    url, headers = injected(str(target.config["url"]), _HEADERS, credential)
+    return Outgoing("POST", url, headers, body)
 
 
 def _selection(binding: Binding, arguments: dict[str, msgspec.Raw]) -> str:

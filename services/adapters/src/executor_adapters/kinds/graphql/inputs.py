@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping
 
 import msgspec
-
 from graphql import (
     GraphQLArgument,
     GraphQLEnumType,

@@ -7,7 +7,6 @@ binding and so of the hash in the grant.
 from collections import deque
 
 import msgspec
-
 from graphql import (
     GraphQLInterfaceType,
     GraphQLNamedType,

@@ -3,8 +3,6 @@
 from typing import cast
 
 import msgspec
-
-from executor_shared.errors import DescriptionInvalidError
 from graphql import (
     GraphQLError,
     GraphQLSchema,
@@ -12,6 +10,8 @@ from graphql import (
     build_schema,
     get_introspection_query,
 )
+
+from executor_shared.errors import DescriptionInvalidError
 
 INTROSPECTION = get_introspection_query(descriptions=True)
 _MAX_TOKENS = 2_000_000

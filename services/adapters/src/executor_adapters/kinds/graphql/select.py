@@ -3,8 +3,6 @@
 What is sent is printed from the checked tree, never the caller's text, so nothing can be smuggled in.
 """
 
-from executor_adapters.kinds.graphql.reach import Kind, Reach
-from executor_shared.errors import Code, ExecutorError
 from graphql import (
     FieldNode,
     GraphQLError,
@@ -18,6 +16,9 @@ from graphql import (
     visit,
 )
 from graphql.language import Visitor, VisitorAction
+
+from executor_adapters.kinds.graphql.reach import Kind, Reach
+from executor_shared.errors import Code, ExecutorError
 
 _MAX_TEXT = 8 * 1024
 _MAX_TOKENS = 2_000

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 import msgspec
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type
 
 from executor_adapters.kinds.graphql.inputs import Schema, arguments_schema
 from executor_adapters.kinds.graphql.reach import Reach, reachable
@@ -11,7 +12,6 @@ from executor_adapters.kinds.graphql.selection import default_selection
 from executor_shared.canonical import canonical
 from executor_shared.contracts.adapters import DiscoveredTool
 from executor_shared.contracts.vocabulary import Effect
-from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type
 
 _DESTRUCTIVE = re.compile(r"(?:delete|remove)", re.IGNORECASE)
 _MAX_DESCRIPTION = 8 * 1024

@@ -24,7 +24,12 @@ from executor_adapters.kinds.mcp.headers import parameter_headers
 from executor_adapters.kinds.mcp.outcome import executed, refused, rejected_text, status_text
 from executor_adapters.kinds.mcp.pool import Key, Pool
 from executor_adapters.kinds.mcp.upstream import About, HttpRefusedError, Upstream
-from executor_adapters.kinds.mcp.wire import as_object
+from executor_adapters.kinds.mcp.wire import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    MISSING_CAPABILITY,
+    as_object,
+)
 from executor_shared.canonical import digest_bytes
 from executor_shared.contracts.adapters import Discover, Discovered, Executed
 from executor_shared.contracts.vault_broker import LeasedCredential
@@ -33,6 +38,7 @@ from executor_shared.errors import Code, ExecutorError, InvalidRequestError, Ups
 
 _AUTHENTICATION = frozenset({401, 403, 407})
 _CONTRADICTS_ERA = frozenset({400, 404, 405})
+_ERA_AGREED = frozenset({INVALID_PARAMS, HEADER_MISMATCH, MISSING_CAPABILITY})
 
 
 class McpAdapter:
@@ -72,7 +78,7 @@ class McpAdapter:
     async def execute(self, job: Job) -> Executed:
         """See `Adapter.execute`."""
         binding = msgspec.json.decode(job.binding, type=Binding)
-        key = _key(raw_target(job.target), job.connection, job.credential)
+        key = _key(job)
         async with self._pool.borrowed(key, lambda: self._ready(job)) as upstream:
             headers = parameter_headers(binding.headers, as_object(job.arguments)) if binding.headers else {}
             try:
@@ -85,7 +91,8 @@ class McpAdapter:
             except HttpRefusedError as error:
                 self._reconsider(key, upstream, error.status)
                 return refused(error.status)
-            self._reconsider(key, upstream, answer.status)
+            if answer.error is None or answer.error.code not in _ERA_AGREED:
+                self._reconsider(key, upstream, answer.status)
             return executed(answer, binding.name)
 
     async def close(self) -> None:
@@ -140,8 +147,9 @@ async def open_mcp(egress: Egress, options: KindOptions) -> AsyncGenerator[McpAd
         await adapter.close()
 
 
-def _key(target: msgspec.Raw, connection: str, credential: LeasedCredential | None) -> Key:
-    return digest_bytes(bytes(target)), connection, credentials.fingerprint(credential)
+def _key(job: Job) -> Key:
+    target = digest_bytes(msgspec.json.encode(job.target))
+    return target, job.connection, credentials.fingerprint(job.credential)
 
 
 def _refusal(status: int, *, sent: bool) -> UpstreamError:

@@ -3,11 +3,11 @@
 import hashlib
 
 import msgspec
-from yarl import URL
 
+from executor_adapters.domain.injection import injected
 from executor_adapters.domain.ports import Egress
 from executor_adapters.kinds.mcp.post import Endpoint
-from executor_shared.contracts.vault_broker import Injection, LeasedCredential
+from executor_shared.contracts.vault_broker import LeasedCredential
 from executor_shared.errors import CredentialUnavailableError
 
 
@@ -20,21 +20,8 @@ def endpoint(
         CredentialUnavailableError: a value that cannot stand in its place; nothing was sent.
 
     """
-    headers: list[tuple[str, str]] = []
-    cookies: list[str] = []
-    for injection in credential.injections if credential else ():
-        _check(injection)
-        if injection.carrier == "header":
-            headers.append((injection.name, injection.value))
-        elif injection.carrier == "cookie":
-            cookies.append(f"{injection.name}={injection.value}")
-        elif injection.carrier == "query":
-            url = str(URL(url).update_query({injection.name: injection.value}))
-        else:
-            raise _misplaced("An environment variable cannot be sent to a remote server.")
-    if cookies:
-        headers.append(("Cookie", "; ".join(cookies)))
-    return Endpoint(egress, url, tuple(headers), network)
+    url, headers = injected(url, (), credential)
+    return Endpoint(egress, url, headers, network)
 
 
 def environment(credential: LeasedCredential | None) -> dict[str, str]:
@@ -59,13 +46,6 @@ def fingerprint(credential: LeasedCredential | None) -> str:
     if credential is None:
         return ""
     return hashlib.sha256(msgspec.json.encode(credential.injections)).hexdigest()
-
-
-def _check(injection: Injection) -> None:
-    unusual = any(ord(character) < 32 or ord(character) == 127 for character in injection.value)  # noqa: PLR2004
-    split = injection.carrier == "cookie" and ";" in injection.value
-    if injection.carrier != "query" and (unusual or split):
-        raise _misplaced(f"The credential holds a character that a {injection.carrier} cannot have.")
 
 
 def _misplaced(message: str) -> CredentialUnavailableError:
