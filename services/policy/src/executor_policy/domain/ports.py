@@ -143,6 +143,15 @@ class Recorder(Protocol):
         """
         ...
 
+    async def flush(self) -> None:
+        """Write everything that waits, so that a reader sees its own calls.
+
+        Raises:
+            ExecutorError: the record cannot be written now.
+
+        """
+        ...
+
 
 class Announcer(Protocol):
     """Tells others, after the fact is stored. A hint that may be lost."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from executor_policy.domain.call import CallQuery
-from executor_policy.domain.ports import Calls
+from executor_policy.domain.ports import Calls, Recorder
 from executor_policy.domain.read_approvals import known_cursor
 from executor_policy.domain.standing import Standing
 from executor_policy.domain.words import keepable, kept
@@ -20,10 +20,12 @@ class ReadCall:
 
     standing: Standing
     calls: Calls
+    recorder: Recorder
 
     async def __call__(self, ask: GetCall) -> CallRecord:
         """The record; another's call is told like an unknown one."""
         who = self.standing.who(ask.proof)
+        await self.recorder.flush()
         found = await self.calls.get(who.tenant, ask.id) if keepable(ask.id) else None
         if found is None or not (who.admin or found.call.subject == who.subject):
             raise NotFoundError("There is no such call.")
@@ -36,10 +38,12 @@ class ReadCalls:
 
     standing: Standing
     calls: Calls
+    recorder: Recorder
 
     async def __call__(self, ask: ListCalls) -> CallsPage:
         """A page, newest first."""
         who = self.standing.who(ask.proof)
+        await self.recorder.flush()
         limit = max(1, min(ask.limit, MAX_PAGE))
         found = await self.calls.page(
             CallQuery(

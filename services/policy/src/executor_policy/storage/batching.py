@@ -24,6 +24,7 @@ class BatchingRecorder:
         self._most = most
         self._waiting: list[Call] = []
         self._some = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def note(self, call: Call) -> None:
@@ -49,7 +50,11 @@ class BatchingRecorder:
             _log.error("record.lost", lost=len(self._waiting), reason=error.code)
 
     async def flush(self) -> None:
-        """Write everything that waits now."""
+        """Write everything that waits now; several askers share the work."""
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while self._waiting:
             batch = self._waiting[:_BATCH]
             try:
