@@ -116,58 +116,58 @@ def _traces(settings: GatewaySettings) -> Traces:
     return Traces(telemetry.sample_ratio if telemetry.otlp_endpoint else 0.0)
 
 
-@asynccontextmanager
-async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service]:
-    """Build the gateway; leaving ends its streams and waits for the calls under way."""
+def _mcp(settings: GatewaySettings, bus: Bus, view: CatalogView, identify: Identify) -> Mcp:
     block = settings.gateway
-    view = CatalogView()
     keys = _key_ring(block)
     policy = BusPolicy(bus)
-    identify = Identify(policy)
     endpoints = Endpoints(view)
     tools = ListTools(endpoints, policy, keys)
     changes = Changes(most=block.streams, most_of_one=block.streams_of_one)
     streams = Streams(changes, tools, identify, block.keep_alive)
-    call = CallTool(
-        policy, BusAdapters(bus, block.pool), CheckArguments(), block.public_url, block.call_timeout
-    )
+    adapters = BusAdapters(bus, block.pool)
+    call = CallTool(policy, adapters, CheckArguments(), block.public_url, block.call_timeout)
     limits = Limits(block.calls, block.calls_of_one)
     calls = Calls(endpoints, tools, call, limits, _traces(settings), _server(), block.keep_alive)
 
     async def tell(ended: SessionEnded) -> None:
         await bus.say(SESSION_ENDED, ended)
 
-    legacy = Legacy(calls, streams, Sessions(keys, block.session_seconds), tell)
-    mcp = Mcp(
+    return Mcp(
         front=_front(settings),
         metadata=Metadata(block.public_url, block.authorization_servers),
         identify=identify,
         endpoints=endpoints,
         modern=Modern(calls, streams),
-        legacy=legacy,
+        legacy=Legacy(calls, streams, Sessions(keys, block.session_seconds), tell),
         body_limit=block.body_limit,
     )
+
+
+@asynccontextmanager
+async def compose(settings: GatewaySettings, bus: Bus) -> AsyncGenerator[Service]:
+    """Build the gateway; leaving ends its streams and waits for the calls under way."""
+    view = CatalogView()
+    identify = Identify(BusPolicy(bus))
+    mcp = _mcp(settings, bus, view, identify)
+    calls, changes = mcp.modern.calls, mcp.modern.streams.changes
     follower = Follower(bus, view, changed=changes.changed)
-    use = _use_cases(bus, view, identify, follower)
 
     def policy_changed() -> None:
         identify.forget()
-        tools.forget()
+        calls.list_tools.forget()
         changes.changed()
 
     async def stop() -> None:
         changes.close()
 
+    heard = listeners(policy_changed=policy_changed, session_ended=mcp.legacy.end)
     try:
         yield Service(
             name=ServiceName.GATEWAY,
-            listeners=(
-                follower.listener,
-                *listeners(policy_changed=policy_changed, session_ended=legacy.end),
-            ),
+            listeners=(follower.listener, *heard),
             start=follower.start,
             stop=stop,
-            app=Doors(mcp, rest(use)),
+            app=Doors(mcp, rest(_use_cases(bus, view, identify, follower))),
         )
     finally:
         changes.close()
