@@ -138,7 +138,7 @@ def _check_rendered(placement: Placement, values: Mapping[str, str]) -> None:
     field = ", ".join(named_inputs(placement))
     if len(value) > _MAX_RENDERED:
         raise _wrong(field, f"{field}: too long for one {placement.carrier}.")
-    if not _VISIBLE.fullmatch(value):
+    if not (_VISIBLE.fullmatch(value) and _VISIBLE.fullmatch(value.removeprefix(placement.prefix))):
         raise _wrong(
             field, f"{field}: expected visible ASCII characters, with no space at the beginning or the end."
         )
