@@ -8,6 +8,7 @@ import pytest
 from services.adapters.tests.kinds.at_work import AtWork, leased, shown
 from tests.upstreams import Running
 
+from executor_shared.canonical import canonical
 from executor_shared.errors import Code, DescriptionInvalidError, ExecutorError, UpstreamError
 
 GraphQL = Callable[..., AtWork]
@@ -142,6 +143,9 @@ async def test_a_wide_schema_stays_small(graphql: GraphQL):
 async def test_the_same_schema_gives_the_same_bytes(graphql: GraphQL):
     first, second = [await schema_tools(graphql) for _ in range(2)]
     assert first.found == second.found
+    assert first.found is not None
+    for tool in first.found.tools:
+        assert bytes(tool.binding) == canonical(shown(tool.binding))
 
 
 @pytest.mark.parametrize(

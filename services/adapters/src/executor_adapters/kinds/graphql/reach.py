@@ -42,31 +42,45 @@ class Kind(msgspec.Struct, frozen=True, omit_defaults=True, rename={"fields": "f
 
 Reach = dict[str, Kind]
 
+sorted_json = msgspec.json.Encoder(order="sorted").encode
+"""Canonical here: GraphQL names are ASCII, and there are no numbers."""
 
-def reachable(schema: GraphQLSchema, output: GraphQLType) -> Reach:
-    """The types that a result leads to, breadth first, as many as fit the bound.
 
-    A type that did not fit is absent although a field names it: selecting into it is refused.
-    """
-    start = get_named_type(output)
-    found: Reach = {}
-    waiting, size = deque([start]), 0
-    seen = {start.name}
-    while waiting:
-        kind = waiting.popleft()
-        if is_leaf_type(kind):
-            continue
-        described = _described(schema, kind)
-        size += len(msgspec.json.encode(described)) + len(kind.name)
-        if size > _MAX_BYTES and found:
-            break
-        found[kind.name] = described
-        for name in _mentioned(described):
-            following = schema.type_map.get(name)
-            if following is not None and name not in seen:
-                seen.add(name)
-                waiting.append(following)
-    return found
+class Map:
+    """The composite types of one schema, each described once however many fields lead to it."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._known: dict[str, tuple[msgspec.Raw, list[str]]] = {}
+
+    def reachable(self, output: GraphQLType) -> msgspec.Raw:
+        """JSON of the types that a result leads to, breadth first, as many as fit the bound.
+
+        A type that did not fit is absent although a field names it: selecting into it is refused.
+        """
+        start = get_named_type(output)
+        found: dict[str, msgspec.Raw] = {}
+        waiting, seen, size = deque([start]), {start.name}, 0
+        while waiting:
+            kind = waiting.popleft()
+            if is_leaf_type(kind):
+                continue
+            described, mentioned = self._of(kind)
+            size += len(bytes(described)) + len(kind.name)
+            if size > _MAX_BYTES and found:
+                break
+            found[kind.name] = described
+            for name in mentioned:
+                if name not in seen:
+                    seen.add(name)
+                    waiting.append(self._schema.type_map[name])
+        return msgspec.Raw(sorted_json(found))
+
+    def _of(self, kind: GraphQLNamedType) -> tuple[msgspec.Raw, list[str]]:
+        if kind.name not in self._known:
+            described = _described(self._schema, kind)
+            self._known[kind.name] = (msgspec.Raw(sorted_json(described)), _mentioned(described))
+        return self._known[kind.name]
 
 
 def _described(schema: GraphQLSchema, kind: GraphQLNamedType) -> Kind:

@@ -7,7 +7,7 @@ import msgspec
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type
 
 from executor_adapters.kinds.graphql.inputs import Schema, arguments_schema
-from executor_adapters.kinds.graphql.reach import Reach, reachable
+from executor_adapters.kinds.graphql.reach import Map, sorted_json
 from executor_adapters.kinds.graphql.selection import default_selection
 from executor_shared.canonical import canonical
 from executor_shared.contracts.adapters import DiscoveredTool
@@ -61,6 +61,7 @@ def tools_of(schema: GraphQLSchema) -> Offered:
     """All tools of a schema, queries first; subscriptions are not offered."""
     tools: list[DiscoveredTool] = []
     set_aside: dict[str, str] = {}
+    types = Map(schema)
     for operation, root in (("query", schema.query_type), ("mutation", schema.mutation_type)):
         for name, field in root.fields.items() if isinstance(root, GraphQLObjectType) else ():
             own_name = f"{operation}.{name}"
@@ -68,13 +69,13 @@ def tools_of(schema: GraphQLSchema) -> Offered:
                 set_aside[own_name] = f"the API has more than {_MAX_TOOLS} operations"
                 continue
             try:
-                tools.append(_tool(schema, operation, name, field))
+                tools.append(_tool(types, operation, name, field))
             except (ValueError, TypeError, RecursionError) as problem:
                 set_aside[own_name] = str(problem)[:300]
     return Offered(tuple(tools), set_aside)
 
 
-def _tool(schema: GraphQLSchema, operation: str, name: str, field: GraphQLField) -> DiscoveredTool:
+def _tool(types: Map, operation: str, name: str, field: GraphQLField) -> DiscoveredTool:
     own_name = f"{operation}.{name}"
     selectable = not is_leaf_type(get_named_type(field.type)) and SELECT not in field.args
     definition = {
@@ -89,7 +90,7 @@ def _tool(schema: GraphQLSchema, operation: str, name: str, field: GraphQLField)
     return DiscoveredTool(
         own_name=own_name,
         definition=msgspec.Raw(encoded),
-        binding=msgspec.Raw(_binding(schema, operation, name, field, selectable=selectable)),
+        binding=msgspec.Raw(_binding(types, operation, name, field, selectable=selectable)),
         effect=effect_of(operation, name),
         idempotent=operation == "query",
     )
@@ -124,16 +125,14 @@ def _input_schema(field: GraphQLField, *, selectable: bool) -> Schema:
     return schema
 
 
-def _binding(
-    schema: GraphQLSchema, operation: str, name: str, field: GraphQLField, *, selectable: bool
-) -> bytes:
-    reach: Reach = reachable(schema, field.type) if selectable else {}
-    binding = Binding(
-        operation=operation,
-        field=name,
-        selection=default_selection(field.type),
-        arguments={each: str(argument.type) for each, argument in field.args.items()},
-        returns=get_named_type(field.type).name if selectable else "",
-        reach=msgspec.Raw(msgspec.json.encode(reach)),
+def _binding(types: Map, operation: str, name: str, field: GraphQLField, *, selectable: bool) -> bytes:
+    return sorted_json(
+        Binding(
+            operation=operation,
+            field=name,
+            selection=default_selection(field.type),
+            arguments={each: str(argument.type) for each, argument in field.args.items()},
+            returns=get_named_type(field.type).name if selectable else "",
+            reach=types.reachable(field.type) if selectable else msgspec.Raw(b"{}"),
+        )
     )
-    return canonical(msgspec.json.decode(msgspec.json.encode(binding)))
