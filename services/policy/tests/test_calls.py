@@ -2,6 +2,7 @@
 
 import pytest
 
+from executor_policy.domain.call import Ending
 from executor_shared.contracts.policy import CallFinished, GetCall, ListCalls, RuleSpec
 from executor_shared.errors import NotFoundError
 
@@ -62,7 +63,7 @@ async def test_calls_are_listed_newest_first_by_tool_and_outcome(house: House):
         house.clock.forward(1)
         await house.call(token, tool, id_=f"call_{number}")
     await house.recorder.flush()
-    await house.calls.finish("call_0", "ok", None, 1.0)
+    await house.calls.finish([Ending("call_0", "ok", None, 1.0)])
 
     async def listed(ask: ListCalls) -> list[str]:
         return [call.id for call in (await house.use.list_calls(ask)).calls]

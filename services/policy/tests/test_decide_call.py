@@ -2,6 +2,7 @@
 
 import pytest
 
+from executor_policy.domain.call import Ending
 from executor_shared.canonical import digest
 from executor_shared.contracts.policy import Allow, AlreadyCalled, ApprovalNeeded, Block, RuleSpec
 from executor_shared.errors import ConflictError, NotAuthenticatedError, UnavailableError
@@ -128,7 +129,7 @@ async def test_an_idempotency_key_never_runs_twice(house: House, effect: str):
     assert isinstance(first, Allow)
     again = await house.call(ADMIN, tool, {"y": 2, "x": 1}, idempotency_key="k")
     assert again == AlreadyCalled(call="call_1", outcome="dispatched")
-    await house.calls.finish("call_1", "ok", None, house.clock.now())
+    await house.calls.finish([Ending("call_1", "ok", None, house.clock.now())])
     again = await house.call(ADMIN, tool, {"x": 1, "y": 2}, idempotency_key="k")
     assert again == AlreadyCalled(call="call_1", outcome="ok")
     other = await house.call(ADMIN, tool, {"x": 2}, idempotency_key="k")

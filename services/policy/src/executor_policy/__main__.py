@@ -1,8 +1,7 @@
 """`python -m executor_policy`: run the service."""
 
-from executor_shared.service.run import run
-
 from executor_policy.compose import POLICY
+from executor_shared.service.run import run
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def use_cases(
         list_calls=ReadCalls(standing, calls, recorder),
         apply=ApplyPolicies(standing, policies, conditions, announcer),
         export=ExportPolicies(standing),
-        finish=FinishCall(calls, clock),
+        finish=FinishCall(recorder, clock),
     )
 
 

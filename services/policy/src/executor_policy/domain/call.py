@@ -1,5 +1,6 @@
 """The record of calls: what was decided, and how it ended."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,26 @@ class Call:
     idempotency_key: str | None = None
     outcome: Outcome | None = None
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call is said to have ended."""
+
+    call: str
+    outcome: Outcome
+    code: str | None
+    at: float
+
+
+def first_words(endings: Iterable[Ending]) -> list[Ending]:
+    """One ending for each call: the first one said, but any other rather than `unknown`."""
+    stands: dict[str, Ending] = {}
+    for ending in endings:
+        earlier = stands.get(ending.call)
+        if earlier is None or earlier.outcome == "unknown":
+            stands[ending.call] = ending
+    return list(stands.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from executor_policy.domain.ports import Announcer, Approvals, Calls
+from executor_policy.domain.call import Ending
+from executor_policy.domain.ports import Announcer, Approvals, Calls, Recorder
 from executor_policy.domain.words import keepable, kept
 from executor_shared.clock import Clock
 from executor_shared.contracts.policy import CallFinished
@@ -17,19 +18,17 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.policy")
 class FinishCall:
     """Hear `CALL_FINISHED`: the first outcome stands, and only `unknown` is corrected later."""
 
-    calls: Calls
+    recorder: Recorder
     clock: Clock
 
     async def __call__(self, event: CallFinished) -> None:
-        """Write the outcome. Times are this service's own, but for an earlier one that is told."""
+        """Take the outcome, to be written with others. Times are our own, but for an earlier one that is told."""
         if not keepable(event.call):
             return
         now = self.clock.now()
         at = event.finished_at if 0.0 < event.finished_at < now else now
-        if not await self.calls.finish(
-            event.call, event.outcome, kept(event.code) if event.code else None, at
-        ):
-            _log.debug("call.outcome_stands", call_id=event.call, said=event.outcome)
+        code = kept(event.code) if event.code else None
+        self.recorder.end(Ending(event.call, event.outcome, code, at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from executor_policy.domain.approval import ApprovalUse, NewApproval, Resolution, StoredApproval
-from executor_policy.domain.call import Admission, Call, CallQuery, FinishedCall
+from executor_policy.domain.call import Admission, Call, CallQuery, Ending, FinishedCall
 from executor_policy.domain.known import TenantPolicy
-from executor_shared.contracts.vocabulary import Outcome
 from executor_shared.views.catalog import CatalogView
 
 
@@ -114,8 +113,8 @@ class Calls(Protocol):
         """The call that used an idempotency key."""
         ...
 
-    async def finish(self, call: str, outcome: Outcome, code: str | None, at: float) -> bool:
-        """Write how a call ended, once; only `unknown` is ever corrected. False: it stands already."""
+    async def finish(self, endings: Sequence[Ending]) -> None:
+        """Write how calls ended, each once; only `unknown` is ever corrected."""
         ...
 
     async def get(self, tenant: str, call: str) -> FinishedCall | None:
@@ -141,6 +140,10 @@ class Recorder(Protocol):
             BusyError: the record is not being written and the buffer is full.
 
         """
+        ...
+
+    def end(self, ending: Ending) -> None:
+        """Take how a call ended; written within a second. One too many is lost, and closed as `unknown` later."""
         ...
 
     async def flush(self) -> None:

@@ -5,7 +5,7 @@ import contextlib
 
 import structlog
 
-from executor_policy.domain.call import Call
+from executor_policy.domain.call import Call, Ending
 from executor_policy.domain.ports import Calls
 from executor_shared.errors import BusyError, ExecutorError
 
@@ -23,6 +23,7 @@ class BatchingRecorder:
         self._calls = calls
         self._most = most
         self._waiting: list[Call] = []
+        self._endings: list[Ending] = []
         self._some = asyncio.Event()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -32,6 +33,14 @@ class BatchingRecorder:
         if len(self._waiting) >= self._most:
             raise BusyError("The record of calls cannot be written at the moment; nothing was started.")
         self._waiting.append(call)
+        self._some.set()
+
+    def end(self, ending: Ending) -> None:
+        """Take how a call ended; see `Recorder`."""
+        if len(self._endings) >= self._most:
+            _log.error("outcome.lost", call_id=ending.call, said=ending.outcome)
+            return
+        self._endings.append(ending)
         self._some.set()
 
     async def start(self) -> None:
@@ -65,6 +74,10 @@ class BatchingRecorder:
                 _log.exception("record.batch_failed", size=len(batch))
                 await self._one_by_one(batch)
             del self._waiting[: len(batch)]
+        while self._endings:
+            said = self._endings[:_BATCH]
+            await self._calls.finish(said)
+            del self._endings[: len(said)]
 
     async def _one_by_one(self, batch: list[Call]) -> None:
         for call in batch:

@@ -14,21 +14,30 @@ from executor_policy.domain.call import (
     Call,
     CallIdUsed,
     CallQuery,
+    Ending,
     FinishedCall,
     KeyUsed,
     NoApproval,
     PolicyMoved,
+    first_words,
 )
 from executor_policy.storage import rows
 from executor_policy.storage.approvals import consume
 from executor_policy.storage.rows import approval_of, call_of, call_values
-from executor_shared.contracts.vocabulary import Outcome
 from executor_shared.db import Database
 
 _calls, _outcomes = rows.call, rows.outcome
 _c, _o = _calls.c, _outcomes.c
 _WITH_OUTCOME = select(_calls, _o.outcome, _o.code, _o.finished_at).select_from(
     _calls.outerjoin(_outcomes, _o.call == _c.id)
+)
+
+
+_NEW = insert(_outcomes).excluded
+_FINISH = insert(_outcomes).on_conflict_do_update(
+    index_elements=["call"],
+    set_={"outcome": _NEW.outcome, "code": _NEW.code, "finished_at": _NEW.finished_at},
+    where=and_(_o.outcome == "unknown", _NEW.outcome != "unknown"),
 )
 
 
@@ -68,17 +77,16 @@ class PostgresCalls:
         async with self.db.transaction() as tx:
             return await _by_key(tx, tenant, subject, tool, key)
 
-    async def finish(self, call: str, outcome: Outcome, code: str | None, at: float) -> bool:
+    async def finish(self, endings: Sequence[Ending]) -> None:
         """Insert, or correct an `unknown`."""
-        values = {"outcome": outcome, "code": code, "finished_at": at}
-        statement = insert(_outcomes).values(call=call, **values)
-        once = statement.on_conflict_do_update(
-            index_elements=["call"],
-            set_=values,
-            where=and_(_o.outcome == "unknown", literal(outcome) != "unknown"),
-        )
+        said = [
+            {"call": e.call, "outcome": e.outcome, "code": e.code, "finished_at": e.at}
+            for e in first_words(endings)
+        ]
+        if not said:
+            return
         async with self.db.transaction() as tx:
-            return (await tx.execute(once.returning(_o.call))).first() is not None
+            await tx.execute(_FINISH, said)
 
     async def get(self, tenant: str, call: str) -> FinishedCall | None:
         """One call."""

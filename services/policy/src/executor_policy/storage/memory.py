@@ -17,10 +17,12 @@ from executor_policy.domain.call import (
     Call,
     CallIdUsed,
     CallQuery,
+    Ending,
     FinishedCall,
     KeyUsed,
     NoApproval,
     PolicyMoved,
+    first_words,
 )
 from executor_policy.domain.known import TenantPolicy
 from executor_shared.contracts.vocabulary import Outcome
@@ -195,13 +197,12 @@ class MemoryCalls:
                 return self._finished(call)
         return None
 
-    async def finish(self, call: str, outcome: Outcome, code: str | None, at: float) -> bool:
+    async def finish(self, endings: Sequence[Ending]) -> None:
         """Once, or as correction of `unknown`."""
-        stands = self._ended.get(call)
-        if stands and (stands[0] != "unknown" or outcome == "unknown"):
-            return False
-        self._ended[call] = (outcome, code, at)
-        return True
+        for ending in first_words(endings):
+            stands = self._ended.get(ending.call)
+            if stands is None or (stands[0] == "unknown" and ending.outcome != "unknown"):
+                self._ended[ending.call] = (ending.outcome, ending.code, ending.at)
 
     async def get(self, tenant: str, call: str) -> FinishedCall | None:
         """One call."""
