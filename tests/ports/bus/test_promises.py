@@ -44,19 +44,22 @@ async def test_an_answer_comes_back_typed(wire: Wire):
 
 async def test_a_slow_request_never_holds_up_the_next(wire: Wire):
     policy, gateway = await wire.bus(ServiceName.POLICY), await wire.bus(ServiceName.GATEWAY)
-    release = asyncio.Event()
+    taken, release = asyncio.Event(), asyncio.Event()
 
     async def answer(asked: Identify) -> Principal:
         if asked.proof == "slow":
+            taken.set()
             await release.wait()
         return _principal(asked.proof)
 
     await policy.serve(Handler(IDENTIFY, answer))
     slow = asyncio.create_task(gateway.request(IDENTIFY, Identify(proof="slow")))
-    async with asyncio.timeout(1):
+    await taken.wait()
+    try:
         assert (await gateway.request(IDENTIFY, Identify(proof="fast"))).subject == "fast"
-    assert not slow.done()
-    release.set()
+        assert not slow.done()
+    finally:
+        release.set()
     assert (await slow).subject == "slow"
 
 
