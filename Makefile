@@ -15,7 +15,7 @@ $(CURDIR)/.tools/bin/uv:
 
 .venv/.locked: $(UV) uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 	@echo "Installing the locked dependencies …"
-	@$(UV) sync --quiet --locked --all-packages --group dev
+	@$(UV) sync --quiet --locked --all-packages --group dev --compile-bytecode
 	@touch $@
 
 setup: .venv/.locked ## Install everything that is needed

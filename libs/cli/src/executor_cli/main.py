@@ -4,11 +4,6 @@ import sys
 
 from cyclopts import App
 
-from executor_cli.commands import approvals, calls, tools
-from executor_cli.commands.call import call
-from executor_cli.commands.documents import apply, export, plan
-from executor_cli.commands.mcp import mcp
-from executor_cli.commands.up import up
 from executor_cli.errors import CommandError
 from executor_shared.errors import ExecutorError
 
@@ -19,19 +14,31 @@ app = App(
     "EXECUTOR_URL with EXECUTOR_TOKEN.",
     version="0.1.0",
 )
-for command in (up, plan, apply, export, call, mcp):
-    app.command(command)
-for group in (tools.app, approvals.app, calls.app):
-    app.command(group)
+_COMMANDS = {
+    "up": ("up:up", "Start all of Executor on this machine, until Ctrl-C."),
+    "plan": ("documents:plan", "Show what `apply` would change."),
+    "apply": ("documents:apply", "Make the configuration as documents say: all of it or nothing."),
+    "export": ("documents:export", "Print what is configured, as a document."),
+    "tools": ("tools:app", "Find the tools of the catalog."),
+    "call": ("call:call", "Call a tool as an agent would."),
+    "approvals": ("approvals:app", "Decide calls that wait for a person."),
+    "calls": ("calls:app", "Look up what was called and how it ended."),
+    "mcp": ("mcp:mcp", "Speak MCP on stdin and stdout, for clients that start a command."),
+}
+for _name, (_place, _help) in _COMMANDS.items():
+    app.command(f"executor_cli.commands.{_place}", name=_name, help=_help)  # loaded when it is asked for
 
 
 def main() -> None:
     """Run; failures that we know are a sentence on stderr and exit status 1."""
     try:
         app()
-    except (CommandError, ExecutorError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+    except CommandError as error:
+        sys.exit(str(error))
+    except ExecutorError as error:
+        details: object = error.details.get("errors")
+        lines = details if isinstance(details, list) else []
+        sys.exit("\n".join([error.message, *(f"  {line}" for line in lines)]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`executor up`: all of Executor on this machine, in the foreground."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -8,14 +9,14 @@ import signal
 import sys
 from pathlib import Path
 
+from executor_cli.agent import AGENT, introduce_agent
 from executor_cli.client import Server
 from executor_cli.commands.documents import apply_files
 from executor_cli.errors import CommandError
-from executor_cli.local.agent import AGENT, introduce_agent
 from executor_cli.local.home import Home, data_dir
 from executor_cli.local.house import local_house
 from executor_cli.local.progress import Progress
-from executor_cli.local.wiring import CALLEES_FIRST
+from executor_cli.local.settings import SETTINGS
 from executor_shared.service.environment import check_environment, settings_of
 from executor_shared.service.logs import configure_logs
 from executor_shared.service.run import loop_factory
@@ -42,7 +43,7 @@ def up(
         config: documents to apply at start.
 
     """
-    check_environment([definition.settings for definition in CALLEES_FIRST])
+    check_environment(SETTINGS)
     os.environ.setdefault("EXECUTOR_TELEMETRY__LOG_LEVEL", "warning")
     configure_logs(settings_of(ServiceSettings).telemetry, "executor")
     home = Home(data_dir(data_dir_))
@@ -52,28 +53,36 @@ def up(
 
 
 async def _up(home: Home, host: str, port: int, config: tuple[Path, ...]) -> None:
-    progress = Progress(f"Executor, from {home.directory}")
-    async with local_house(home, host, port, progress) as url:
-        home.say_running(url)
-        try:
-            await introduce_agent(home, url)
-            if config:
-                with progress.stage(f"applying {', '.join(str(path) for path in config)}"):
-                    await apply_files(Server(url, home.admin_token()), config)
-            progress.ready()
-            print(welcome(home, url), flush=True)
-            await _until_told_to_stop()
-            print("\nStopping: finishing what is in hand …", flush=True)
-        finally:
-            home.say_stopped()
-    print("Stopped.", flush=True)
-
-
-async def _until_told_to_stop() -> None:
+    """Run until told to stop, also while it is still starting."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    work = asyncio.create_task(_serve(home, host, port, config, stop))
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if stop.is_set() and home.running() is None:
+        work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+    print("Stopped.", flush=True)
+
+
+async def _serve(home: Home, host: str, port: int, config: tuple[Path, ...], stop: asyncio.Event) -> None:
+    progress = Progress(f"Executor, from {home.directory}")
+    async with local_house(home, host, port, progress) as url:
+        await introduce_agent(home, url)
+        if config:
+            with progress.stage(f"applying {', '.join(str(path) for path in config)}"):
+                await apply_files(Server(url, home.admin_token()), config)
+        home.say_running(url)
+        try:
+            progress.ready()
+            print(welcome(home, url), flush=True)
+            await stop.wait()
+            print("\nStopping: finishing what is in hand …", flush=True)
+        finally:
+            home.say_stopped()
 
 
 def welcome(home: Home, url: str) -> str:

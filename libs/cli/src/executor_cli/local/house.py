@@ -1,5 +1,7 @@
 """The house on one machine: NATS and PostgreSQL as children, the five services in this process."""
 
+import asyncio
+import importlib
 import os
 import socket
 from collections.abc import AsyncGenerator
@@ -10,7 +12,6 @@ from executor_cli.local.home import Home
 from executor_cli.local.progress import Progress
 from executor_cli.local.wiring import Wiring
 from executor_shared.servers import nats, postgres
-from executor_shared.service.run import running
 from executor_shared.service.settings import DatabaseSettings
 
 
@@ -48,12 +49,16 @@ async def local_house(home: Home, host: str, port: int, progress: Progress) -> A
     chosen = take_port(host, port)
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     url = f"http://{f'[{shown}]' if ':' in shown else shown}:{chosen}"
+    # The services' code is loaded while PostgreSQL starts: each takes about a second.
+    loading = asyncio.get_running_loop().run_in_executor(
+        None, importlib.import_module, "executor_cli.local.services"
+    )
     async with AsyncExitStack() as stack:
         database = await _database(stack, home, progress)
         with progress.stage("NATS, with the permissions of each service"):
             server = await stack.enter_async_context(nats.nats_server(home.directory / "nats"))
         wiring = Wiring(home, server.settings, database, host, chosen, url, own_ports=(server.port, chosen))
-        parts = wiring.parts()
         with progress.stage("vault-broker, adapters, catalog, policy, gateway"):
-            await stack.enter_async_context(running(parts))
+            services = await loading
+            await stack.enter_async_context(services.running_with(wiring))
         yield url

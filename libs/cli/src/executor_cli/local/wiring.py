@@ -8,19 +8,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from executor_adapters.compose import ADAPTERS
-from executor_catalog.compose import CATALOG
 from executor_cli.local.home import Home
-from executor_gateway.compose import GATEWAY
-from executor_policy.compose import POLICY
 from executor_shared.contracts.base import ServiceName
 from executor_shared.grants import GrantSigner
 from executor_shared.service.environment import settings_of
-from executor_shared.service.service import Definition
 from executor_shared.service.settings import BusSettings, DatabaseSettings, ServiceSettings
-from executor_vault_broker.compose import VAULT_BROKER
 
-CALLEES_FIRST: tuple[Definition[Any], ...] = (VAULT_BROKER, ADAPTERS, CATALOG, POLICY, GATEWAY)
 _POOL = 5
 _LOOPBACK = ("127.0.0.0/8", "[::1/128]")
 
@@ -44,15 +37,11 @@ class Wiring:
     url: str
     own_ports: tuple[int, ...]
 
-    def parts(self) -> list[tuple[Definition[Any], ServiceSettings]]:
-        """Every service with its settings; the environment may still say more (log level, limits)."""
-        return [(definition, self._settings(definition)) for definition in CALLEES_FIRST]
-
-    def _settings(self, definition: Definition[Any]) -> ServiceSettings:
-        from_environment = settings_of(definition.settings)
-        given = self._given()[definition.name]
-        update: dict[str, Any] = {"bus": self.bus(definition.name)}
-        for block, fields in given.items():
+    def settings(self, name: ServiceName, kind: type[ServiceSettings]) -> ServiceSettings:
+        """The settings of one service; the environment may still say more (log level, limits)."""
+        from_environment = settings_of(kind)
+        update: dict[str, Any] = {"bus": self.bus(name)}
+        for block, fields in self._given()[name].items():
             present = getattr(from_environment, block)
             update[block] = type(present).model_validate({**present.model_dump(), **fields})
         return from_environment.model_copy(update=update)
