@@ -93,6 +93,21 @@ class NoTelemetry:
         return here.traceparent if here else None
 
 
+class _Room:
+    """How many more requests of one contract may be in hand here."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+
+    def __enter__(self) -> None:
+        self.left -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self.left += 1
+
+
 class Bus:
     """One service's way to talk to the others."""
 
@@ -157,11 +172,11 @@ class Bus:
         """Begin to answer a contract that this service owns."""
         if handler.request.owner != self.service:
             raise ValueError(f"{self.service} does not own {handler.request.subject}")
-        limit = asyncio.Semaphore(handler.limit)
+        room = _Room(handler.limit)
         decoder = msgspec.json.Decoder(handler.request.asks)
 
         async def answer(frame: Frame) -> Frame:
-            return await self._answer(handler, decoder, limit, frame)
+            return await self._answer(handler, decoder, room, frame)
 
         for route in handler.routes:
             subject = wire.routed(handler.request.subject, handler.request.routed, route)
@@ -186,12 +201,12 @@ class Bus:
         self,
         handler: Handler[Any, Any],
         decoder: "msgspec.json.Decoder[Message]",
-        limit: asyncio.Semaphore,
+        room: "_Room",
         frame: Frame,
     ) -> Frame:
-        if limit.locked():
+        if not room.left:
             return headers.error_frame(BusyError(f"{self.service} is busy; nothing was done."))
-        async with limit:
+        with room:
             here = headers.read_context(frame.headers)
             with (
                 context.opened(here),

@@ -1,6 +1,7 @@
 """Bodies on the wire: JSON by msgspec, compressed where large."""
 
 import zlib
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ _encoder = msgspec.json.Encoder()
 Body = TypeVar("Body", bound=Message)
 
 
+@lru_cache(maxsize=4096)
 def routed(subject: str, tokens: int, route: tuple[str, ...]) -> str:
     """The subject with its route.
 
