@@ -38,7 +38,7 @@ def main() -> None:
     except ExecutorError as error:
         details: object = error.details.get("errors")
         lines = details if isinstance(details, list) else []
-        sys.exit("\n".join([error.message, *(f"  {line}" for line in lines)]))
+        sys.exit("\n".join(map(str, lines)) or error.message)
 
 
 if __name__ == "__main__":
