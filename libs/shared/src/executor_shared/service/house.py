@@ -1,6 +1,7 @@
 """Running services in this process: one or all is the same code."""
 
 import asyncio
+import gc
 import graphlib
 import importlib
 import inspect
@@ -25,6 +26,7 @@ from executor_shared.service.telemetry import Telemetry
 from executor_shared.service.web import serving
 
 _DRAIN_SECONDS: Final = 60
+_YOUNG_OBJECTS: Final = 10_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.service")
 
 Part = tuple[Definition[Any], ServiceSettings]
@@ -86,7 +88,18 @@ async def running(
             house.health.ready |= {prefix + name: check for name, check in service.ready.items()}
             house.health.ready[f"{prefix}bus"] = _connected(house.bus[service.name])
         await _open_http(stack, house, services, ordered, drain_seconds)
+        settle_memory()
         yield house
+
+
+def settle_memory() -> None:
+    """Leave what was loaded at start out of every later garbage collection, and collect less often.
+
+    A full collection walks all of the code and catalog: tens of milliseconds in which no call moves.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 100)
 
 
 async def _opened(
