@@ -39,7 +39,12 @@ class DiscoverTools:
         if asked.grant is None:
             return NOTHING
         grant = self.grants.verify(asked.grant)
-        if grant.purpose != "discover" or (grant.tenant, grant.origin) != (target.tenant, target.origin):
+        integration = grant.connection.partition("/")[0]
+        if grant.purpose != "discover" or (grant.tenant, grant.origin, integration) != (
+            target.tenant,
+            target.origin,
+            target.integration,
+        ):
             raise GrantRefusedError("The grant is not for discovering at this origin; nothing was sent.")
         return await self.leasing(grant, asked.grant)
 

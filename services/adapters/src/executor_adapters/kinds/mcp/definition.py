@@ -6,8 +6,8 @@ from typing import cast
 
 import msgspec
 
+from executor_adapters.domain.schema_limits import schema_problem
 from executor_adapters.kinds.mcp.headers import annotated_parameters, invalid_annotation
-from executor_adapters.kinds.mcp.limits import schema_problem
 from executor_shared.canonical import canonical
 from executor_shared.contracts.adapters import DiscoveredTool
 from executor_shared.contracts.vocabulary import Effect

@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -26,17 +25,19 @@ from executor_shared.contracts.vocabulary import Target
 from executor_shared.errors import Code, InvalidRequestError, UpstreamError
 
 _OK = 200
-_KEPT = 4
 _WANTED = (("Accept", "application/json, application/yaml;q=0.9, */*;q=0.5"),)
 
 
 @dataclass(slots=True)
 class OpenApiAdapter:
-    """Speaks to any API that has a description. Descriptions are parsed in a thread, the last few kept."""
+    """Speaks to any API that has a description, which is parsed in a thread.
+
+    The last one is kept from `resolve` until `discover` has used it, since both are asked in a row.
+    """
 
     egress: Egress
     options: KindOptions
-    _parsed: "OrderedDict[str, Document]" = field(default_factory=OrderedDict)
+    _parsed: tuple[str, Document] | None = None
 
     async def resolve(self, asked: Discover) -> Discovered:
         """See `Adapter.resolve`."""
@@ -51,6 +52,7 @@ class OpenApiAdapter:
     ) -> Discovered:
         """See `Adapter.discover`; the tools are the same for every connection."""
         document, config = await self._described(asked)
+        self._parsed = None
         return await asyncio.to_thread(_discovered, asked, document, config)
 
     async def execute(self, job: Job) -> Executed:
@@ -65,12 +67,10 @@ class OpenApiAdapter:
         config = parse(asked.config)
         text = asked.source.encode() if asked.source is not None else await self._fetched(config, asked)
         key = digest_bytes(text)
-        document = self._parsed.get(key)
-        if document is None:
-            document = await asyncio.to_thread(load, text, max_bytes=self.options.max_description_bytes)
-            self._parsed[key] = document
-            if len(self._parsed) > _KEPT:
-                self._parsed.popitem(last=False)
+        if self._parsed is not None and self._parsed[0] == key:
+            return self._parsed[1], config
+        document = await asyncio.to_thread(load, text, max_bytes=self.options.max_description_bytes)
+        self._parsed = (key, document)
         return document, config
 
     async def _fetched(self, config: Config, asked: Discover) -> bytes:

@@ -8,7 +8,10 @@ Place = Literal["path", "query", "header", "cookie"]
 
 
 class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One parameter: the argument it comes from, and how it is written."""
+    """One parameter: the argument it comes from, and how it is written.
+
+    `segments`: the description declares that its value spans path segments (`x-multi-segment`).
+    """
 
     argument: str
     name: str
@@ -17,6 +20,7 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     explode: bool = False
     reserved: bool = False
     json: bool = False
+    segments: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,5 +1,6 @@
 """From the text of a description to its document: JSON or YAML, bounded, never executed."""
 
+import re
 from typing import Any, cast
 
 import msgspec
@@ -8,8 +9,22 @@ import yaml
 from executor_shared.errors import DescriptionInvalidError
 
 Document = dict[str, Any]
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_KNOWN = ("3.0.", "3.1.", "3.2.")
+_KNOWN = ("3.0", "3.1", "3.2")
+_MAX_PARTS = 4_000_000
+_Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):
+    """YAML as JSON has it: no dates, and `no` or `on` are words (YAML 1.2, core schema)."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag.rpartition(":")[2] not in {"timestamp", "bool"}]
+    for first, resolvers in _Base.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF")
+)
 
 
 def load(text: str | bytes, *, max_bytes: int) -> Document:
@@ -43,7 +58,7 @@ def _parse(text: str | bytes) -> object:
     except RecursionError as error:
         raise DescriptionInvalidError("The description is nested too deeply.") from error
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        found: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unknown place"
@@ -52,6 +67,44 @@ def _parse(text: str | bytes) -> object:
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DescriptionInvalidError("The description is neither JSON nor YAML.") from error
+    try:
+        parts = _Written().size(found)
+    except RecursionError as error:
+        raise DescriptionInvalidError("The description is nested too deeply.") from error
+    if parts > _MAX_PARTS:
+        raise DescriptionInvalidError(
+            f"The description has more than {_MAX_PARTS:,} parts when its YAML aliases are written out."
+        )
+    return found
+
+
+class _Written:
+    """How many parts a document has where its aliases are written out; each is walked once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+        self._open: set[int] = set()
+
+    def size(self, node: object) -> int:
+        """Parts of a node.
+
+        Raises:
+            DescriptionInvalidError: an alias contains itself.
+
+        """
+        if not isinstance(node, dict | list):
+            return 1
+        mark = id(cast("object", node))
+        if mark in self._open:
+            raise DescriptionInvalidError("A YAML alias of the description contains itself.")
+        if mark not in self._known:
+            self._open.add(mark)
+            inner = (
+                cast("dict[Any, Any]", node).values() if isinstance(node, dict) else cast("list[Any]", node)
+            )
+            self._known[mark] = 1 + sum(map(self.size, inner))
+            self._open.discard(mark)
+        return self._known[mark]
 
 
 def _check_version(document: Document) -> None:
@@ -61,7 +114,7 @@ def _check_version(document: Document) -> None:
             "for example with swagger2openapi."
         )
     version = document.get("openapi")
-    if not isinstance(version, str) or not version.startswith(_KNOWN):
+    if ".".join(str(version).split(".")[:2]) not in _KNOWN:
         raise DescriptionInvalidError(
             f"The description's 'openapi' field is {version!r}; 3.0.x and 3.1.x are accepted."
         )

@@ -5,21 +5,24 @@ from typing import Any, cast
 
 import msgspec
 
+from executor_adapters.domain.schema_limits import schema_problem, without_foreign_patterns
 from executor_adapters.kinds.openapi import bodies
 from executor_adapters.kinds.openapi.binding import Binding, Parameter, Place
 from executor_adapters.kinds.openapi.load import Document
 from executor_adapters.kinds.openapi.naming import tool_name, unique
 from executor_adapters.kinds.openapi.parameters import Arguments, is_ours
+from executor_adapters.kinds.openapi.paths import path_fault, template_names
 from executor_adapters.kinds.openapi.refs import References
-from executor_adapters.kinds.openapi.schemas import Schemas
+from executor_adapters.kinds.openapi.schemas import MAX_DEPTH, Schemas
 from executor_shared.canonical import canonical
 from executor_shared.contracts.adapters import DiscoveredTool
 from executor_shared.contracts.vocabulary import AuthMethod, Effect
 from executor_shared.errors import DescriptionInvalidError
 
-METHODS = ("get", "head", "options", "put", "post", "delete", "patch", "trace")
-_READS = frozenset({"get", "head", "options", "trace"})
+METHODS = ("get", "head", "options", "put", "post", "delete", "patch")
+_READS = frozenset({"get", "head", "options"})
 _IDEMPOTENT = _READS | {"put", "delete"}
+_DEPTHS = (MAX_DEPTH, 6, 2, 0)
 _MAX_TEXT = 2048
 _MAX_TYPE = 100
 _PLACES: dict[str, Place] = {"path": "path", "query": "query", "header": "header", "cookie": "cookie"}
@@ -59,7 +62,7 @@ def find_tools(document: Document, references: References, auth: tuple[AuthMetho
     aside: dict[str, str] = {}
     for operation, name in zip(operations, unique(wanted), strict=True):
         try:
-            tools.append(_tool(operation, name, references, auth))
+            tools.append(_fitting(operation, name, references, auth))
         except (DescriptionInvalidError, ValueError, RecursionError) as error:
             aside[name] = f"{operation.where}: {error or 'it is nested too deeply'}"
     return Found(tuple(tools), aside)
@@ -88,10 +91,24 @@ def _wanted_name(operation: _Operation) -> str:
     return tool_name(operation.method, operation.path, operation.id, tags)
 
 
-def _tool(
+def _fitting(
     operation: _Operation, name: str, references: References, auth: tuple[AuthMethod, ...]
 ) -> DiscoveredTool:
-    schemas = Schemas(references, operation.where)
+    """The tool, its schema cut where it is deeper or larger than the limits rather than the tool left out."""
+    if fault := path_fault(operation.path):
+        raise ValueError(fault)
+    problem: str | None = None
+    for depth in _DEPTHS:
+        tool, schema, size = _tool(operation, name, references, auth, depth)
+        if (problem := schema_problem(schema, size)) is None:
+            return tool
+    raise ValueError(problem)
+
+
+def _tool(
+    operation: _Operation, name: str, references: References, auth: tuple[AuthMethod, ...], depth: int
+) -> tuple[DiscoveredTool, dict[str, object], int]:
+    schemas = Schemas(references, operation.where, depth)
     arguments = Arguments()
     parameters = tuple(_parameters(operation, references, schemas, arguments, auth))
     body = bodies.describe(operation.value, references, schemas, arguments, operation.where)
@@ -102,24 +119,28 @@ def _tool(
         body=body,
         accept=", ".join(_answers(operation, references)) or "application/json, */*;q=0.5",
     )
+    schema: dict[str, object] = arguments.schema(schemas.definitions)
+    size = len(canonical(schema))
+    without_foreign_patterns(schema)
     definition = {
         "name": name,
         "title": str(operation.value.get("summary") or operation.where)[:200],
         "description": _description(operation),
-        "inputSchema": arguments.schema(schemas.definitions),
+        "inputSchema": schema,
         "annotations": _annotations(operation.method),
     }
-    return DiscoveredTool(
+    tool = DiscoveredTool(
         own_name=name,
         definition=msgspec.Raw(canonical(definition)),
         binding=msgspec.Raw(canonical(msgspec.to_builtins(binding))),
         effect=effect_of(operation.method),
         idempotent=operation.method in _IDEMPOTENT,
     )
+    return tool, schema, size
 
 
 def effect_of(method: str) -> Effect:
-    """GET, HEAD, OPTIONS and TRACE read, DELETE destroys, everything else writes."""
+    """GET, HEAD and OPTIONS read, DELETE destroys, everything else writes."""
     if method in _READS:
         return "read"
     return "destructive" if method == "delete" else "write"
@@ -173,6 +194,8 @@ def _parameters(
         for given in cast("list[Any]", source.get("parameters") or []):
             one = references.resolve(given, operation.where)
             described[str(one.get("in")), str(one.get("name"))] = one
+    for name in template_names(operation.path):
+        described.setdefault(("path", name), {"name": name, "in": "path"})
     wanted: list[tuple[Place, str, dict[str, Any]]] = []
     for (where, name), one in described.items():
         place = _PLACES.get(where)
@@ -209,5 +232,6 @@ def _parameter(
         style=style,
         explode=explode,
         reserved=one.get("allowReserved") is True,
+        segments=one.get("x-multi-segment") is True and place == "path",
         json=as_json,
     )

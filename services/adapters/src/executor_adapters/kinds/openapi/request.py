@@ -1,7 +1,8 @@
 """From granted arguments to one request. Nothing that an agent sends can change where it goes."""
 
+import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -9,10 +10,11 @@ from executor_adapters.domain.injection import injected
 from executor_adapters.domain.ports import Outgoing
 from executor_adapters.kinds.openapi import bodies, serialize
 from executor_adapters.kinds.openapi.binding import Binding, Parameter
+from executor_adapters.kinds.openapi.paths import check_within, template_names
 from executor_shared.contracts.vault_broker import LeasedCredential
-from executor_shared.errors import Code, ExecutorError
 
 _SAFE = "/:@!$&'()*+,;=-._~"
+_PARAMETER = re.compile(r"\{[^{}/]+\}")
 
 
 def build(base: str, binding: Binding, raw: msgspec.Raw, credential: LeasedCredential | None) -> Outgoing:
@@ -35,7 +37,9 @@ def build(base: str, binding: Binding, raw: msgspec.Raw, credential: LeasedCrede
     if unknown := sorted(set(values) - known):
         accepted = ", ".join(sorted(known)) or "none"
         raise bodies.bad(unknown[0], f"this operation has no such argument; accepted: {accepted}")
-    url = _url(base, binding, values)
+    url, query = _url(base, binding, values)
+    _refuse_credential_names(query, credential)
+    url += f"?{'&'.join(query)}" if query else ""
     headers = [("Accept", binding.accept)] if binding.accept else []
     cookies: list[str] = []
     for parameter, value in _given(binding, values):
@@ -57,25 +61,31 @@ def _given(binding: Binding, values: dict[str, Any]) -> "list[tuple[Parameter, A
     ]
 
 
-def _url(base: str, binding: Binding, values: dict[str, Any]) -> str:
-    path = binding.path
+def _url(base: str, binding: Binding, values: dict[str, Any]) -> tuple[str, list[str]]:
+    """The URL without its query, and the pairs of that."""
+    written: dict[str, str] = {}
     query: list[str] = []
     for parameter, value in _given(binding, values):
         if parameter.place == "path":
-            path = path.replace(f"{{{parameter.name}}}", "\0" + serialize.path_value(parameter, value) + "\0")
+            written[parameter.name] = serialize.path_value(parameter, value)
         elif parameter.place == "query":
             query += serialize.query_pairs(parameter, value)
-    if "{" in path:
-        missing = path[path.index("{") + 1 :].partition("}")[0]
-        raise bodies.bad(missing, "it is a part of the path and must be given")
-    # What stands between the marks is encoded already; the template's own letters are encoded here.
-    shown = "".join(
-        part if index % 2 else quote(part, safe=_SAFE) for index, part in enumerate(path.split("\0"))
+    names = template_names(binding.path)
+    if missing := [name for name in names if name not in written]:
+        raise bodies.bad(missing[0], "it is a part of the path and must be given")
+    fixed = [quote(part, safe=_SAFE) for part in _PARAMETER.split(binding.path)]
+    path = fixed[0] + "".join(written[name] + part for name, part in zip(names, fixed[1:], strict=True))
+    template = fixed[0] + "".join(f"{{x}}{part}" for part in fixed[1:])
+    check_within(template, path, open_ended=any(p.segments for p in binding.parameters))
+    return base + path, query
+
+
+def _refuse_credential_names(query: list[str], credential: LeasedCredential | None) -> None:
+    """An argument whose names are the agent's own (an object in a query) must not pose as the credential."""
+    taken = (
+        {i.name.lower() for i in credential.injections if i.carrier == "query"} if credential else set[str]()
     )
-    url = base + shown + (f"?{'&'.join(query)}" if query else "")
-    fixed = base + quote(binding.path.partition("{")[0], safe=_SAFE)
-    if not url.startswith(fixed):
-        raise ExecutorError(
-            "The request would leave its place; nothing was sent.", code=Code.INVALID_TOOL_ARGUMENTS
-        )
-    return url
+    for pair in query if taken else ():
+        name = unquote(pair.partition("=")[0])
+        if name.lower() in taken:
+            raise bodies.bad(name, "it carries the credential and cannot be given")

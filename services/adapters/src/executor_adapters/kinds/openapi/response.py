@@ -64,7 +64,11 @@ def _excerpt(incoming: Incoming) -> str:
 
 
 def _meta(incoming: Incoming) -> dict[str, object]:
-    headers = {name: value[:_MAX_HEADER] for name, value in incoming.headers if name in _SHOWN}
+    headers = {
+        name: value[:_MAX_HEADER].encode(errors="replace").decode()
+        for name, value in incoming.headers
+        if name in _SHOWN
+    }
     return {"executor/http": {"status": incoming.status, "headers": headers}}
 
 
@@ -82,7 +86,7 @@ def _result(incoming: Incoming) -> msgspec.Raw:
         return _packed([_text(body.decode())], meta, structured=parsed)
     if _lines(kind) and (items := _ndjson(body)) is not None:
         return _packed([_text(body.decode())], meta, structured=items)
-    if is_text(kind) or not kind:
+    if is_text(kind) or is_json(kind) or _lines(kind) or not kind:
         return _packed([_text(body.decode(errors="replace"))], meta)
     return _packed([_binary(kind, body)], meta)
 

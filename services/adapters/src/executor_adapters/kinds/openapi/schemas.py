@@ -4,6 +4,7 @@ What a schema refers to becomes `$defs` of the tool, circular references include
 the tool too large is left open (`{}` with its description): the upstream still checks what it gets.
 """
 
+import math
 import re
 from typing import Any, cast
 
@@ -12,10 +13,14 @@ import msgspec
 from executor_adapters.kinds.openapi.refs import References
 
 _MAX_BYTES = 48 * 1024
-_MAX_DEPTH = 24
+MAX_DEPTH = 24
+_MAX_PARTS = 1_500
+_MAX_VALUE = 2_000
+_SAFE_INT = 2**53 - 1
 _DROPPED = frozenset({
     "discriminator", "xml", "externalDocs", "example", "examples", "readOnly", "writeOnly", "nullable", "$schema",
-    "$id", "id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$comment", "definitions", "$defs",
+    "$id", "id", "$ref", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$comment",
+    "definitions", "$defs",
 })  # fmt: skip
 _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas"})
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
@@ -30,10 +35,12 @@ _MAX_DESCRIPTION = 1024
 class Schemas:
     """Converts the schemas of one tool's input, sharing its `$defs`."""
 
-    def __init__(self, references: References, where: str) -> None:
-        """Convert within one operation, `where` for errors."""
+    def __init__(self, references: References, where: str, depth: int = MAX_DEPTH) -> None:
+        """Convert within one operation, `where` for errors; what lies deeper than `depth` is left open."""
         self._references = references
         self._where = where
+        self._depth = depth
+        self._left = _MAX_PARTS
         self._names: dict[str, str] = {}
         self._waiting: list[tuple[str, str]] = []
         self._size = 0
@@ -49,7 +56,7 @@ class Schemas:
         while self._waiting:
             reference, name = self._waiting.pop(0)
             target = self._references.at(reference, self._where)
-            if self._size > _MAX_BYTES:
+            if self._size > _MAX_BYTES or self._left < 0:
                 self.definitions[name] = _open(target)
                 continue
             # A definition that is itself only a reference would name itself without this.
@@ -61,9 +68,10 @@ class Schemas:
         if not isinstance(schema, dict):
             return {} if schema is not False else {"not": {}}
         given = cast("dict[str, Any]", schema)
-        if "$ref" in given:
+        if isinstance(given.get("$ref"), str):
             return self._reference(given)
-        if depth > _MAX_DEPTH:
+        self._left -= 1
+        if depth > self._depth or self._left < 0 or _vast(given):
             return _open(given)
         found: dict[str, Any] = {}
         for key, value in given.items():
@@ -85,11 +93,13 @@ class Schemas:
             return self._object(cast("dict[str, Any]", value), depth + 1)
         if key == "description":
             return str(value)[:_MAX_DESCRIPTION]
-        return value
+        return plain(value)
 
     def _reference(self, given: dict[str, Any]) -> dict[str, Any]:
         reference = str(given["$ref"])
-        self._references.at(given["$ref"], self._where)
+        if self._depth == 0:
+            return _open(self._references.resolve(given, self._where))
+        self._references.at(reference, self._where)
         name = self._names.get(reference)
         if name is None:
             name = _LETTERS.sub("_", reference.rpartition("/")[2])[:64] or "schema"
@@ -101,6 +111,39 @@ class Schemas:
             {"description": str(given["description"])[:_MAX_DESCRIPTION]} if "description" in given else {}
         )
         return {"$ref": f"#/$defs/{name}", **described}
+
+
+def _vast(schema: dict[str, Any]) -> bool:
+    """Whether a keyword holds more than any reader would take in: thousands of properties or of values."""
+    waiting: list[object] = []
+    seen = 0
+    for key, value in schema.items():
+        if key in _NAMED or key in _LISTS:
+            seen += len(value) if isinstance(value, dict | list) else 0
+        elif key not in _SINGLE and key not in _DROPPED:
+            waiting.append(value)
+    while waiting and seen <= _MAX_VALUE:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            value = list(cast("dict[Any, object]", value).values())
+        if isinstance(value, list):
+            inner = cast("list[object]", value)
+            seen += len(inner)
+            waiting += inner[:_MAX_VALUE]
+    return seen > _MAX_VALUE
+
+
+def plain(value: object) -> object:
+    """A value of a description as JSON that has a canonical form: no integers that a double cannot hold."""
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in cast("dict[Any, object]", value).items()}
+    if isinstance(value, list):
+        return [plain(one) for one in cast("list[object]", value)]
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _SAFE_INT else float(value)
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 def _set_upstream(schema: object) -> bool:

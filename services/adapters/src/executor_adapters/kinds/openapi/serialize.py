@@ -31,24 +31,32 @@ def path_value(parameter: Parameter, value: object) -> str:
         InvalidRequestError: `.`, `..`, empty, or a separator, percent sign or control character in it.
 
     """
-    for part in _parts(value):
-        unusual = any(letter in _PATH_FORBIDDEN or not letter.isprintable() for letter in part)
-        if not part or part in _TRAVERSAL or unusual:
-            raise bad(
-                parameter.argument,
-                "it cannot be empty, '.' or '..', or contain / \\ % ? # ; or control characters",
-            )
+    if parameter.segments and isinstance(value, str):
+        return "/".join(_quoted(_segment(parameter, part)) for part in value.split("/"))
+    parts = _parts(value)
+    for part in parts:
+        _segment(parameter, part)
+    if not parts:
+        raise bad(parameter.argument, "it cannot be empty")
     if isinstance(value, dict):
         joint = "=" if parameter.explode else ","
         items = cast("dict[str, Any]", value).items()
         body = ",".join(f"{_quoted(name)}{joint}{_quoted(text_of(one))}" for name, one in items)
-    elif isinstance(value, list):
-        body = ",".join(_quoted(text_of(one)) for one in cast("list[Any]", value))
     else:
-        body = _quoted(text_of(value))
+        body = ",".join(_quoted(part) for part in parts)
     if parameter.style == "label":
         return f".{body}"
     return f";{_quoted(parameter.name)}={body}" if parameter.style == "matrix" else body
+
+
+def _segment(parameter: Parameter, part: str) -> str:
+    unusual = any(letter in _PATH_FORBIDDEN or not letter.isprintable() for letter in part)
+    if not part or part in _TRAVERSAL or unusual:
+        raise bad(
+            parameter.argument,
+            "it cannot be empty, '.' or '..', or contain / \\ % ? # ; or control characters",
+        )
+    return part
 
 
 def _parts(value: object) -> list[str]:

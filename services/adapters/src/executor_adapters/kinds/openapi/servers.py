@@ -29,6 +29,10 @@ def base_url(document: Document, config: Config) -> str:
         url = urljoin(config.spec, url)
     if not url.startswith(("http://", "https://")):
         raise wrong("server", f"The description's server {url!r} is relative; say where the API is.")
+    if url.startswith("http://") and config.spec.startswith("https://"):
+        raise wrong(
+            "server", f"The description names {url!r}, which is not encrypted; if that is right, say it here."
+        )
     return base_of(url, "server")
 
 
