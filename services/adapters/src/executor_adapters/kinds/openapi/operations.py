@@ -22,7 +22,7 @@ from executor_shared.errors import DescriptionInvalidError
 METHODS = ("get", "head", "options", "put", "post", "delete", "patch")
 _READS = frozenset({"get", "head", "options"})
 _IDEMPOTENT = _READS | {"put", "delete"}
-_DEPTHS = (MAX_DEPTH, 6, 2, 0)
+_DEPTHS = (MAX_DEPTH, 6, 2, 0, -1)
 _MAX_TEXT = 2048
 _MAX_TYPE = 100
 _PLACES: dict[str, Place] = {"path": "path", "query": "query", "header": "header", "cookie": "cookie"}
@@ -99,7 +99,11 @@ def _fitting(
         raise ValueError(fault)
     problem: str | None = None
     for depth in _DEPTHS:
-        tool, schema, size = _tool(operation, name, references, auth, depth)
+        try:
+            tool, schema, size = _tool(operation, name, references, auth, depth)
+        except RecursionError:
+            problem = "it is nested too deeply"
+            continue
         if (problem := schema_problem(schema, size)) is None:
             return tool
     raise ValueError(problem)
@@ -131,7 +135,7 @@ def _tool(
     }
     tool = DiscoveredTool(
         own_name=name,
-        definition=msgspec.Raw(canonical(definition)),
+        definition=msgspec.Raw(msgspec.json.encode(definition)),
         binding=msgspec.Raw(canonical(msgspec.to_builtins(binding))),
         effect=effect_of(operation.method),
         idempotent=operation.method in _IDEMPOTENT,

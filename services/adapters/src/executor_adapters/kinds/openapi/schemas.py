@@ -4,7 +4,7 @@ What a schema refers to becomes `$defs` of the tool, circular references include
 the tool too large is left open (`{}` with its description): the upstream still checks what it gets.
 """
 
-import math
+import contextlib
 import re
 from typing import Any, cast
 
@@ -30,6 +30,10 @@ _SINGLE = frozenset({
 })  # fmt: skip
 _LETTERS = re.compile(r"[^A-Za-z0-9_.-]")
 _MAX_DESCRIPTION = 1024
+
+
+class _UnwritableError(Exception):
+    """A value without a canonical form."""
 
 
 class Schemas:
@@ -77,7 +81,9 @@ class Schemas:
         for key, value in given.items():
             if not isinstance(key, str) or key in _DROPPED or key.startswith("x-"):  # pyright: ignore[reportUnnecessaryIsInstance] - YAML keys
                 continue
-            found[key] = self._keyword(key, value, depth)
+            # A bound such as 2^63 says no more than the type does.
+            with contextlib.suppress(_UnwritableError):
+                found[key] = self._keyword(key, value, depth)
         _old_bounds(found)
         _only_required(found)
         return _with_null(found) if given.get("nullable") is True else found
@@ -93,11 +99,11 @@ class Schemas:
             return self._object(cast("dict[str, Any]", value), depth + 1)
         if key == "description":
             return str(value)[:_MAX_DESCRIPTION]
-        return plain(value)
+        return _plain(value)
 
     def _reference(self, given: dict[str, Any]) -> dict[str, Any]:
         reference = str(given["$ref"])
-        if self._depth == 0:
+        if self._depth <= 0:
             return _open(self._references.resolve(given, self._where))
         self._references.at(reference, self._where)
         name = self._names.get(reference)
@@ -133,17 +139,20 @@ def _vast(schema: dict[str, Any]) -> bool:
     return seen > _MAX_VALUE
 
 
-def plain(value: object) -> object:
-    """A value of a description as JSON that has a canonical form: no integers that a double cannot hold."""
+def _plain(value: object) -> object:
+    """A value of a description as JSON that has a canonical form.
+
+    Raises:
+        _UnwritableError: a number that a double does not hold exactly.
+
+    """
     if isinstance(value, dict):
-        return {str(name): plain(one) for name, one in cast("dict[Any, object]", value).items()}
+        return {str(name): _plain(one) for name, one in cast("dict[Any, object]", value).items()}
     if isinstance(value, list):
-        return [plain(one) for one in cast("list[object]", value)]
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= _SAFE_INT else float(value)
-    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+        return [_plain(one) for one in cast("list[object]", value)]
+    if isinstance(value, int | float) and not (-_SAFE_INT <= value <= _SAFE_INT):
+        raise _UnwritableError
+    return value if isinstance(value, str | int | float) or value is None else str(value)
 
 
 def _set_upstream(schema: object) -> bool:
