@@ -1,4 +1,4 @@
-"""How long decisions take: `python services/policy/tests/bench_decide.py`. Not a test; prints a table.
+"""How long decisions take: `python services/policy/tests/policy/bench_decide.py`. Not a test; prints a table.
 
 Two kinds of 200 rules: as they are usually written (most for one tool), and the worst case (patterns that all
 have to be tried), the latter also with ten conditions that all have to be evaluated. Times are CPU time of the
