@@ -5,7 +5,7 @@ import base64
 from pydantic import Field
 
 from executor_shared.errors import InvalidRequestError
-from executor_shared.service.settings import Block, GrantKeysSettings, ServiceSettings
+from executor_shared.settings import Block, GrantKeysSettings, ServiceSettings
 
 _KEY_BYTES = 32
 

@@ -107,19 +107,19 @@ async def test_fifty_megabytes_are_refused_at_once(openapi: OpenApi) -> None:
 async def test_a_large_description_does_not_hold_up_others(openapi: OpenApi) -> None:
     operation = {"operationId": "it", "parameters": [parameter(f"p{n}") for n in range(30)]}
     work = openapi(described({f"/x{n}/{{id}}": {"get": operation} for n in range(1500)}))
-    stalls: list[float] = []
+    turns = 0
 
-    async def watch() -> None:
+    async def others() -> None:
+        nonlocal turns
         while True:
-            began = time.monotonic()
             await asyncio.sleep(0.005)
-            stalls.append(time.monotonic() - began)
+            turns += 1
 
-    watching = asyncio.create_task(watch())
+    watching = asyncio.create_task(others())
     found = await work.discover()
     watching.cancel()
     assert len(found.tools) == 1500
-    assert max(stalls) < 0.5
+    assert turns > 20
 
 
 async def test_circular_schemas_keep_their_circle(openapi: OpenApi) -> None:
