@@ -23,14 +23,14 @@ from executor_shared.servers.nats import NatsServer
 from executor_shared.service.environment import check_environment
 from executor_shared.service.run import running
 from executor_shared.service.service import Definition, Service
-from executor_shared.service.settings import DatabaseSettings, HttpSettings, ServiceSettings
+from executor_shared.settings import DatabaseSettings, HttpSettings, ServiceSettings
 from executor_shared.testing.bus_fixtures import Nats
 
 _PROGRAM = """
 import asyncio, contextlib
 from executor_shared.service.run import run
 from executor_shared.service.service import Definition, Service
-from executor_shared.service.settings import ServiceSettings
+from executor_shared.settings import ServiceSettings
 from executor_shared.contracts.base import ServiceName
 
 @contextlib.asynccontextmanager

@@ -21,8 +21,8 @@ from executor_shared.contracts.vocabulary import Principal
 from executor_shared.errors import ConflictError
 from executor_shared.http.problems import install
 from executor_shared.ids import CallId
-from executor_shared.service.settings import TelemetrySettings
 from executor_shared.service.telemetry import Telemetry
+from executor_shared.settings import TelemetrySettings
 
 _PARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 
@@ -88,7 +88,7 @@ from pydantic import SecretStr
 from executor_shared import context
 from executor_shared.contracts.vault_broker import Injection, LeasedCredential
 from executor_shared.service.logs import configure_logs
-from executor_shared.service.settings import TelemetrySettings
+from executor_shared.settings import TelemetrySettings
 configure_logs(TelemetrySettings(), "policy")
 injection = Injection(carrier="header", name="X", value="hunter2")
 inside = LeasedCredential(injections=(injection,), secrets=("hunter2",), expires_at=1.0)

@@ -16,7 +16,7 @@ from executor_shared.contracts.acl import inbox_of, subject_pattern
 from executor_shared.contracts.all import EVENTS, REQUESTS
 from executor_shared.contracts.base import Nothing, ServiceName
 from executor_shared.contracts.vault_broker import GET_SEALING_KEY, SealingKey
-from executor_shared.service.settings import BusSettings
+from executor_shared.settings import BusSettings
 from executor_shared.testing.bus_fixtures import Nats
 from executor_shared.testing.wires import eventually
 

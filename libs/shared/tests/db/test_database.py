@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from executor_shared.db import Database
 from executor_shared.errors import DeadlineExceededError, UnavailableError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 pytestmark = pytest.mark.connected
 

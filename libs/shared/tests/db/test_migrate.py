@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from executor_shared.db import Database, migrate
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 pytestmark = pytest.mark.connected
 HISTORY = "sample_history"

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from executor_catalog.domain.naming import DEFAULT_LIMIT, MAX_LIMIT, MIN_LIMIT
-from executor_shared.service.settings import Block, DatabaseSettings, ServiceSettings
+from executor_shared.settings import Block, DatabaseSettings, ServiceSettings
 
 
 class CatalogBlock(Block):

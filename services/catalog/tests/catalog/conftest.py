@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from executor_catalog.storage import MemoryStore, PostgresStore
 from executor_shared.db import Database, migrate
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import House, build
 

@@ -11,7 +11,7 @@ from executor_shared.contracts.base import ServiceName
 from executor_shared.contracts.catalog import APPLY_CATALOG, GET_CHANGES, ApplyCatalog, ChangesAsked
 from executor_shared.db import migrate
 from executor_shared.errors import UnavailableError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import Upstreams, document
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from executor_shared.service.settings import Block, ServiceSettings
+from executor_shared.settings import Block, ServiceSettings
 
 
 class GatewayBlock(Block):

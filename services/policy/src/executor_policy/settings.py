@@ -6,7 +6,7 @@ import binascii
 from pydantic import Field, SecretStr
 
 from executor_shared.errors import InvalidRequestError
-from executor_shared.service.settings import Block, DatabaseSettings, ServiceSettings
+from executor_shared.settings import Block, DatabaseSettings, ServiceSettings
 
 _KEY_BYTES = 32
 

@@ -10,7 +10,7 @@ from executor_policy.storage.calls import PostgresCalls
 from executor_policy.storage.memory import MemoryApprovals, MemoryCalls, MemoryPolicies
 from executor_policy.storage.policies import PostgresPolicies
 from executor_shared.db import Database, migrate
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import House, build
 

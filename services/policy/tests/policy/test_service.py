@@ -47,7 +47,7 @@ from executor_shared.db import migrate
 from executor_shared.errors import InvalidRequestError, NotAuthenticatedError, NotFoundError
 from executor_shared.grants import GrantSigner, GrantVerifier
 from executor_shared.service.run import running as running_house
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_shared.testing.bus_fixtures import Nats
 
 from .house import ADMIN, SEED, proof

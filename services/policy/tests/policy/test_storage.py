@@ -11,7 +11,7 @@ from executor_policy.storage.sealed import AesArguments
 from executor_shared.contracts.policy import ApprovalNeeded, ListApprovals, RuleSpec
 from executor_shared.db import Database, migrate
 from executor_shared.errors import InternalError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import ADMIN, SEED, House, proof
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from executor_shared.errors import InvalidRequestError
-from executor_shared.service.settings import Block, DatabaseSettings, GrantKeysSettings, ServiceSettings
+from executor_shared.settings import Block, DatabaseSettings, GrantKeysSettings, ServiceSettings
 from executor_vault_broker.domain.keyring import MASTER_KEY_BYTES, KeyRing
 from executor_vault_broker.domain.reference import is_segment
 

@@ -9,7 +9,7 @@ from tests.standins.vault import VaultStandIn
 
 from executor_shared.bus import MemoryHub
 from executor_shared.db import Database, migrate
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import House, opened, settings_of
 

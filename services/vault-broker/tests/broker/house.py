@@ -16,7 +16,7 @@ from executor_shared.contracts.vocabulary import AuthMethod, Placement
 from executor_shared.grants import Grant, GrantSigner
 from executor_shared.ids import new_call_id
 from executor_shared.sealing import new_private_key, open_lease, seal_values
-from executor_shared.service.settings import DatabaseSettings, GrantKeysSettings
+from executor_shared.settings import DatabaseSettings, GrantKeysSettings
 from executor_vault_broker.compose import compose
 from executor_vault_broker.settings import VaultBlock, VaultBrokerBlock, VaultBrokerSettings
 

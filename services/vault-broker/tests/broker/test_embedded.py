@@ -11,7 +11,7 @@ from executor_shared.bus import MemoryHub
 from executor_shared.clock import FakeClock
 from executor_shared.db import Database
 from executor_shared.errors import CredentialUnavailableError, InvalidRequestError
-from executor_shared.service.settings import DatabaseSettings, GrantKeysSettings
+from executor_shared.settings import DatabaseSettings, GrantKeysSettings
 from executor_vault_broker.domain.keyring import KeyRing
 from executor_vault_broker.settings import VaultBrokerBlock, grant_keys, key_ring
 from executor_vault_broker.storage import rows

@@ -18,7 +18,7 @@ from executor_shared.errors import (
     NotFoundError,
 )
 from executor_shared.grants import GrantSigner
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import BASIC, CONNECTION, ORIGIN, SIGNER, House, grant_of, opened, settings_of
 

@@ -17,7 +17,7 @@ import structlog
 
 from executor_shared.bus import MemoryHub
 from executor_shared.errors import ExecutorError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_vault_broker.domain.keyring import KeyRing
 from executor_vault_broker.domain.record import Record
 

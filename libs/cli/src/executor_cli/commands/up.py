@@ -20,7 +20,7 @@ from executor_cli.local.settings import SETTINGS
 from executor_shared.service.environment import check_environment, settings_of
 from executor_shared.service.logs import configure_logs
 from executor_shared.service.run import loop_factory
-from executor_shared.service.settings import ServiceSettings
+from executor_shared.settings import ServiceSettings
 
 _DEFAULT_PORT = 8484
 

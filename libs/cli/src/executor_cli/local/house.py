@@ -12,7 +12,7 @@ from executor_cli.local.home import Home
 from executor_cli.local.progress import Progress
 from executor_cli.local.wiring import Wiring
 from executor_shared.servers import nats, postgres
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 
 def take_port(host: str, port: int) -> int:

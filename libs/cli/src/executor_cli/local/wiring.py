@@ -12,7 +12,7 @@ from executor_cli.local.home import Home
 from executor_shared.contracts.base import ServiceName
 from executor_shared.grants import GrantSigner
 from executor_shared.service.environment import settings_of
-from executor_shared.service.settings import BusSettings, DatabaseSettings, ServiceSettings
+from executor_shared.settings import BusSettings, DatabaseSettings, ServiceSettings
 
 _POOL = 5
 _LOOPBACK = ("127.0.0.0/8", "[::1/128]")

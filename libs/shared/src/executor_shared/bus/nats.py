@@ -26,7 +26,7 @@ from executor_shared.bus.transport import (
 from executor_shared.contracts.acl import inbox_of
 from executor_shared.contracts.base import ServiceName
 from executor_shared.errors import UnavailableError
-from executor_shared.service.settings import BusSettings
+from executor_shared.settings import BusSettings
 
 _MAX_TASKS = 4096
 _MAX_QUEUED = 16 * 1024

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from executor_shared.errors import ExecutorError, InvalidRequestError, UnavailableError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0

@@ -15,7 +15,7 @@ from executor_shared.db.connect import (
     reached,
 )
 from executor_shared.errors import DeadlineExceededError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 
 class Database:

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from executor_shared.db.connect import check_schema, engine_of, place_of, reached, url_of
 from executor_shared.errors import UnavailableError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.db")
 _LOCK_SECONDS = 120.0

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from executor_shared.contracts.acl import permissions_of
 from executor_shared.contracts.base import ServiceName
 from executor_shared.errors import ConflictError, NotFoundError, UnavailableError
-from executor_shared.service.settings import BusSettings
+from executor_shared.settings import BusSettings
 
 MAX_PAYLOAD: Final = 8 * 1024 * 1024
 _HOST: Final = "127.0.0.1"

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from executor_shared.errors import ConflictError, UnavailableError
 from executor_shared.servers.postgres_binaries import Binaries, choose
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.postgres")
 USER = "executor"

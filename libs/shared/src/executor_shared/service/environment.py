@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from executor_shared.contracts.base import ServiceName
 from executor_shared.errors import InvalidRequestError
-from executor_shared.service.settings import DatabaseSettings, GrantKeysSettings, ServiceSettings
+from executor_shared.settings import DatabaseSettings, GrantKeysSettings, ServiceSettings
 
 _PREFIX = "EXECUTOR_"
 _NEST = "__"

@@ -21,9 +21,9 @@ from executor_shared.errors import UnavailableError
 from executor_shared.service.edge import traced
 from executor_shared.service.health import Health, HealthApp
 from executor_shared.service.service import Check, Definition, Service
-from executor_shared.service.settings import DatabaseSettings, ServiceSettings
 from executor_shared.service.telemetry import Telemetry
 from executor_shared.service.web import serving
+from executor_shared.settings import DatabaseSettings, ServiceSettings
 
 _DRAIN_SECONDS: Final = 60
 _YOUNG_OBJECTS: Final = 10_000

@@ -11,7 +11,7 @@ from pydantic import SecretBytes, SecretStr
 
 from executor_shared import context
 from executor_shared.contracts.vault_broker import Injection, LeasedCredential
-from executor_shared.service.settings import TelemetrySettings
+from executor_shared.settings import TelemetrySettings
 
 _HIDDEN: Final = "**********"
 _SECRET_TYPES: Final = (SecretStr, SecretBytes, LeasedCredential, Injection)

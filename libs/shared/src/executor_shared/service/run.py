@@ -13,7 +13,7 @@ from executor_shared.service.environment import check_environment, settings_of
 from executor_shared.service.house import House, Part, running
 from executor_shared.service.logs import configure_logs
 from executor_shared.service.service import Definition
-from executor_shared.service.settings import ServiceSettings
+from executor_shared.settings import ServiceSettings
 
 try:
     import uvloop

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from executor_shared.bus import Bus, Handler, Listener
 from executor_shared.contracts.base import ServiceName
-from executor_shared.service.settings import ServiceSettings
+from executor_shared.settings import ServiceSettings
 
 Asgi = Callable[..., Awaitable[None]]
 Check = Callable[[], Awaitable[None]]

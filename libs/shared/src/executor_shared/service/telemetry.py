@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from executor_shared.bus.tracing import TracedBus
 from executor_shared.contracts.base import ServiceName
-from executor_shared.service.settings import TelemetrySettings
+from executor_shared.settings import TelemetrySettings
 
 _EXPORT_SECONDS: Final = 5
 _FLUSH_MILLISECONDS: Final = 3_000

@@ -11,7 +11,7 @@ import uvicorn
 
 from executor_shared.errors import ConflictError
 from executor_shared.service.service import Asgi
-from executor_shared.service.settings import HttpSettings
+from executor_shared.settings import HttpSettings
 
 _KEEP_ALIVE_SECONDS: Final = 65
 _BACKLOG: Final = 2048

@@ -8,7 +8,7 @@ import pytest
 from executor_shared.bus import Bus, MemoryHub, MemoryTransport
 from executor_shared.contracts.base import ServiceName
 from executor_shared.servers.nats import NatsServer
-from executor_shared.service.settings import BusSettings
+from executor_shared.settings import BusSettings
 
 _TAP = "tap"
 

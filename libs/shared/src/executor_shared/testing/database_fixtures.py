@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from executor_shared.ids import new_id
 from executor_shared.servers.postgres import PostgresServer
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 
 @pytest.fixture(scope="session")
