@@ -182,11 +182,20 @@ class DecideCalls:
         use = ApprovalUse(key=case.key(routed.hash()), now=case.now, id=case.ask.approval)
         answer = await self._admit(case, routed, use)
         if isinstance(answer, NoApproval):
-            paused = await self.pause(case, routed, use.key)
-            record = case.record("require_approval", outcome="approval_required", approval=paused.approval)
-            self.recorder.note(record)
-            return paused
+            return self._paused(case, await self.pause(case, routed, use.key))
         return answer
+
+    def _paused(self, case: Case, needed: ApprovalNeeded) -> ApprovalNeeded:
+        """Recorded as the agent is told it: a person's no is an end, anything else waits."""
+        denied = needed.state == "denied"
+        record = case.record(
+            "require_approval",
+            outcome="blocked" if denied else "approval_required",
+            code=Code.APPROVAL_DENIED if denied else Code.APPROVAL_REQUIRED,
+            approval=needed.approval,
+        )
+        self.recorder.note(record)
+        return needed
 
     async def _admit(
         self, case: Case, routed: Routed, use: ApprovalUse | None

@@ -1,0 +1,1 @@
+"""Flows across all five services, on real servers."""
