@@ -1,0 +1,1 @@
+"""`executor up` and the other commands, as a user runs them."""
