@@ -8,7 +8,6 @@ from executor_policy.bus import UseCases, handlers, listeners
 from executor_policy.clients.announcer import BusAnnouncer
 from executor_policy.clients.catalog import FollowedCatalog
 from executor_policy.clients.cel import CelConditions
-from executor_policy.clients.periodic import repeated
 from executor_policy.domain.apply_policy import ApplyPolicies, ExportPolicies
 from executor_policy.domain.begin import Begin
 from executor_policy.domain.close_calls import CloseOverdue, FinishCall
@@ -36,6 +35,7 @@ from executor_shared.clock import Clock, SystemClock
 from executor_shared.contracts.base import ServiceName
 from executor_shared.db import Database
 from executor_shared.grants import GrantSigner
+from executor_shared.service.periodic import repeated
 from executor_shared.service.service import Definition, Service
 from executor_shared.views.catalog import CatalogView
 from executor_shared.views.follow import Follower

@@ -13,11 +13,11 @@ from executor_shared.contracts.base import ServiceName
 from executor_shared.db import Database
 from executor_shared.errors import ExecutorError
 from executor_shared.grants import GrantVerifier
+from executor_shared.service.periodic import repeated
 from executor_shared.service.service import Check, Definition, Service
 from executor_vault_broker.bus import UseCases, handlers, listeners
 from executor_vault_broker.clients.announcer import BusAnnouncer
 from executor_vault_broker.clients.no_vault import NoExternals
-from executor_vault_broker.clients.periodic import repeated
 from executor_vault_broker.clients.vault_login import AppRoleLogin, Login, TokenLogin
 from executor_vault_broker.clients.vault_session import VaultSession
 from executor_vault_broker.clients.vault_store import VaultExternals, VaultStore
