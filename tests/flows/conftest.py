@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,26 +51,40 @@ async def _execute(server: PostgresServer, statement: str) -> None:
         await connection.close()
 
 
+@contextmanager
+def _database(server: PostgresServer) -> Generator[DatabaseSettings]:
+    name = new_id("flows")
+    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log"))
+    yield server.settings(name)
+    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture(scope="session")
 def lasting_database(postgres: PostgresServer) -> Generator[DatabaseSettings]:
     """A database for the whole session."""
-    name = new_id("flows")
-    asyncio.run(_execute(postgres, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log"))
-    yield postgres.settings(name)
-    asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    with _database(postgres) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres: PostgresServer) -> Generator[DatabaseSettings]:
+    """An empty database for a module with a house of its own."""
+    with _database(postgres) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")
 def house(
     tmp_path_factory: pytest.TempPathFactory, nats: Nats, lasting_database: DatabaseSettings
 ) -> Generator[House]:
-    """The five services over a real NATS and PostgreSQL; alice is an agent, bob and carol may approve."""
+    """The five services over a real NATS and PostgreSQL; alice is an agent, bob may approve, mallory may nothing."""
     with serving(tmp_path_factory.mktemp("house"), nats, lasting_database) as running:
-        asyncio.run(_people(running))
+        asyncio.run(people(running))
         yield running
 
 
-async def _people(house: House) -> None:
+async def people(house: House) -> None:
+    """The principals of these flows."""
     people = {"alice": "[agents]", "bob": "[leads]", "mallory": "[]"}
     lines = [
         f"  - {{subject: {who}, groups: {groups}, key: {{env: {house.principal(who)}}}}}"

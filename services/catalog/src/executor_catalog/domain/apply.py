@@ -125,8 +125,12 @@ def _touched(settled: Settled) -> set[str]:
 
 
 def _asks(planned: PlannedConnection) -> bool:
-    """Whether a connection of the document must be asked about, whatever its integration."""
-    return planned.before is None or bool({"auth", "credential"} & set(planned.fields))
+    """Whether a connection of the document must be asked about, whatever its integration.
+
+    A grant for asking comes with whatever shows no difference here too: a fresh value of the same credential.
+    """
+    fresh = planned.before is None or planned.spec.discovery is not None
+    return fresh or bool({"auth", "credential"} & set(planned.fields))
 
 
 def _connections(
