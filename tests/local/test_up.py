@@ -130,6 +130,17 @@ def test_nothing_outlives_a_kill(tmp_path: Path) -> None:
         assert again.stop() == 0
 
 
+@pytest.mark.parametrize(("server", "name"), [("nats-server", "NATS"), ("postgres", "PostgreSQL")])
+def test_it_does_not_go_on_without_one_of_its_servers(server: str, name: str, tmp_path: Path) -> None:
+    with local(tmp_path) as running:
+        direct = psutil.Process(running.process.pid).children(recursive=True)
+        next(child for child in direct if child.name() == server).kill()
+        assert running.process.wait(60) == 1
+        assert running.process.stdout is not None
+        assert f"{name} ended by itself" in running.process.stdout.read()
+        assert eventually(lambda: not any(child.is_running() for child in direct))
+
+
 def test_what_it_prints_is_what_clients_need(tmp_path: Path) -> None:
     with local(tmp_path) as running:
         said = "\n".join(running.said)

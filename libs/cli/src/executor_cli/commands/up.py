@@ -14,7 +14,7 @@ from executor_cli.client import Server
 from executor_cli.commands.documents import apply_files
 from executor_cli.errors import CommandError
 from executor_cli.local.home import Home, data_dir
-from executor_cli.local.house import local_house
+from executor_cli.local.house import Started, local_house
 from executor_cli.local.progress import Progress
 from executor_cli.local.settings import SETTINGS
 from executor_shared.service.environment import check_environment, settings_of
@@ -70,7 +70,8 @@ async def _up(home: Home, host: str, port: int, config: tuple[Path, ...]) -> Non
 
 async def _serve(home: Home, host: str, port: int, config: tuple[Path, ...], stop: asyncio.Event) -> None:
     progress = Progress(f"Executor, from {home.directory}")
-    async with local_house(home, host, port, progress) as url:
+    async with local_house(home, host, port, progress) as started:
+        url = started.url
         await introduce_agent(home, url)
         if config:
             with progress.stage(f"applying {', '.join(str(path) for path in config)}"):
@@ -79,10 +80,27 @@ async def _serve(home: Home, host: str, port: int, config: tuple[Path, ...], sto
         try:
             progress.ready()
             print(welcome(home, url), flush=True)
-            await stop.wait()
+            await _until_told(started, stop)
             print("\nStopping: finishing what is in hand …", flush=True)
         finally:
             home.say_stopped()
+
+
+async def _until_told(started: Started, stop: asyncio.Event) -> None:
+    """Wait for the end.
+
+    Raises:
+        CommandError: a server of ours ended by itself.
+
+    """
+    told, broken = asyncio.create_task(stop.wait()), asyncio.create_task(started.broken())
+    await asyncio.wait({told, broken}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not stop.is_set():
+        raise CommandError(
+            f"{broken.result()} ended by itself; everything else was stopped. Start again: state is kept."
+        )
+    broken.cancel()
 
 
 def welcome(home: Home, url: str) -> str:

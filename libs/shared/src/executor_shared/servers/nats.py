@@ -98,6 +98,11 @@ class NatsServer:
         """Process id while it runs."""
         return self._process.pid if self._process else None
 
+    @property
+    def alive(self) -> bool:
+        """Whether the server process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def settings(self, user: ServiceName | str) -> BusSettings:
         """How `user` connects."""
         return BusSettings(  # pyright: ignore[reportCallIssue] - the rest has defaults
