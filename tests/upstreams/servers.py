@@ -10,6 +10,8 @@ from tests.upstreams.process import Running, Unavailable, free_port, running
 
 _NODE = Path(__file__).parent / "node"
 _EVERYTHING = _NODE / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+_GITHUB = _NODE / "node_modules/@octokit/openapi/generated/api.github.com.json"
+_PRISM = _NODE / "node_modules/@stoplight/prism-cli/dist/index.js"
 
 
 def crm(key: str) -> contextlib.AbstractContextManager[Running]:
@@ -49,12 +51,7 @@ def everything_command() -> list[str]:
         Unavailable: node or the installed package is missing.
 
     """
-    node = shutil.which("node")
-    if node is None:
-        raise Unavailable("node is not installed: the server-everything of npm cannot be started")
-    if not _EVERYTHING.exists():
-        raise Unavailable("npm upstreams are not installed: run scripts/test-upstreams")
-    return [node, str(_EVERYTHING)]
+    return [*_node(), str(_installed(_EVERYTHING))]
 
 
 @contextlib.contextmanager
@@ -69,3 +66,40 @@ def everything_http() -> Generator[Running]:
     command = [*everything_command(), "streamableHttp"]
     with running(command, env={"PORT": str(port)}, url=f"http://127.0.0.1:{port}/mcp") as server:
         yield server
+
+
+def github_description() -> Path:
+    """GitHub's own OpenAPI description, from npm `@octokit/openapi`: more than a thousand operations.
+
+    Raises:
+        Unavailable: the package is not installed.
+
+    """
+    return _installed(_GITHUB)
+
+
+@contextlib.contextmanager
+def github_mock() -> Generator[Running]:
+    """npm `@stoplight/prism-cli` answering for GitHub with the examples of its description.
+
+    Raises:
+        Unavailable: node or the installed package is missing.
+
+    """
+    port = free_port()
+    mock = [*_node(), str(_installed(_PRISM)), "mock", "-p", str(port), str(github_description())]
+    with running(mock, url=f"http://127.0.0.1:{port}") as server:
+        yield server
+
+
+def _node() -> list[str]:
+    node = shutil.which("node")
+    if node is None:
+        raise Unavailable("node is not installed: upstreams of npm cannot be started")
+    return [node]
+
+
+def _installed(path: Path) -> Path:
+    if not path.exists():
+        raise Unavailable("npm upstreams are not installed: run scripts/test-upstreams")
+    return path
