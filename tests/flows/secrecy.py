@@ -93,9 +93,22 @@ def _flat(value: object) -> bytes:
     return bytes(value) if isinstance(value, bytes | memoryview | bytearray) else str(value).encode()
 
 
-async def dump(settings: DatabaseSettings) -> bytes:
-    """Every row of every table, bytes as they are."""
-    connection = await asyncpg.connect(settings.url.get_secret_value().replace("+asyncpg", ""), timeout=10)
+async def rows(settings: DatabaseSettings, query: str) -> list[str]:
+    """What a query finds, in order."""
+    connection = await _connected(settings)
+    try:
+        return sorted(str(tuple(row)) for row in await connection.fetch(query))
+    finally:
+        await connection.close()
+
+
+async def _connected(settings: DatabaseSettings) -> Any:
+    return await asyncpg.connect(settings.url.get_secret_value().replace("+asyncpg", ""), timeout=10)
+
+
+async def dump(settings: DatabaseSettings, only: tuple[str, ...] = ("",)) -> bytes:
+    """Every row of every table, bytes as they are; `only` those whose `schema.table` begins so."""
+    connection = await _connected(settings)
     parts: list[bytes] = []
     try:
         tables = await connection.fetch(
@@ -103,9 +116,11 @@ async def dump(settings: DatabaseSettings) -> bytes:
             "AND table_schema NOT IN ('pg_catalog', 'information_schema')"
         )
         for schema, table in tables:
+            if not f"{schema}.{table}".startswith(only):
+                continue
             parts.append(f"{schema}.{table}".encode())
-            rows: list[Any] = await connection.fetch(f'SELECT * FROM "{schema}"."{table}"')
-            parts += [_flat(value) for row in rows for value in row.values()]
+            found: list[Any] = await connection.fetch(f'SELECT * FROM "{schema}"."{table}"')
+            parts += sorted(b" | ".join(map(_flat, row.values())) for row in found)
     finally:
         await connection.close()
     return b"\n".join(parts)

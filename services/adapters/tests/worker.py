@@ -206,7 +206,7 @@ async def working(*, per_origin: int = 8) -> AsyncGenerator[Worker]:
         reports=BusReports(own),
         max_bytes=1024 * 1024,
     )
-    discover = DiscoverTools(grants, leasing, kinds)
+    discover = DiscoverTools(grants, leasing, kinds, 30)
     for handler in handlers(execute, discover, pool="default", kinds=("fake",), calls=64):
         await own.serve(handler)
     for listener in listeners(leasing):

@@ -61,7 +61,7 @@ async def compose(settings: AdaptersSettings, bus: Bus) -> AsyncGenerator[Servic
             reports=BusReports(bus),
             max_bytes=block.max_response_bytes,
         )
-        discover = DiscoverTools(grants, leasing, kinds)
+        discover = DiscoverTools(grants, leasing, kinds, block.discovery_timeout)
         yield Service(
             name=ServiceName.ADAPTERS,
             handlers=handlers(

@@ -35,6 +35,9 @@ class AdaptersBlock(Block):
     max_description_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="Bytes of an upstream's description at most."
     )
+    discovery_timeout: float = Field(
+        60.0, gt=0, le=80, description="Seconds that an upstream may take to say what it offers."
+    )
     calls: int = Field(512, ge=1, description="Calls under way in this worker at most.")
     calls_of_one_origin: int = Field(128, ge=1, description="Calls under way to one origin at most.")
 

@@ -1,15 +1,18 @@
 """Resolve an integration's configuration, and find what its upstream offers."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from executor_adapters.domain.leasing import NOTHING, Held, Leasing
 from executor_adapters.domain.ports import Grants
 from executor_adapters.domain.registry import Registry
+from executor_shared.context import CallContext, current, opened
 from executor_shared.contracts.adapters import Discover, Discovered
 from executor_shared.contracts.vocabulary import Target
 from executor_shared.errors import Code, ExecutorError, GrantRefusedError
+from executor_shared.ids import new_call_id
 
 _target = msgspec.json.Decoder(Target)
 _discovered = msgspec.json.Decoder(Discovered)
@@ -18,14 +21,31 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class DiscoverTools:
-    """Answer `DISCOVER_TOOLS`. A credential is used only under a grant for exactly this origin."""
+    """Answer `DISCOVER_TOOLS`. A credential is used only under a grant for exactly this origin.
+
+    Attributes:
+        seconds: how long an upstream may take; less than the asker waits, so that it is told who was slow.
+
+    """
 
     grants: Grants
     leasing: Leasing
     kinds: Registry
+    seconds: float
 
     async def __call__(self, asked: Discover) -> Discovered:
         """The target and, unless only that was asked, the tools."""
+        with opened(self._context()):
+            return await self._discovered(asked)
+
+    def _context(self) -> CallContext:
+        deadline = time.time() + self.seconds
+        here = current()
+        if here is None:
+            return CallContext(new_call_id(), deadline)
+        return replace(here, deadline=min(here.deadline, deadline))
+
+    async def _discovered(self, asked: Discover) -> Discovered:
         adapter = self.kinds.get(asked.kind)
         resolved = await adapter.resolve(asked)
         if asked.target_only:
