@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from executor_adapters.domain.endpoint import raw_target
 from executor_adapters.domain.injection import injected
 from executor_adapters.domain.kind import Job, KindOptions
 from executor_adapters.domain.ports import Egress, Headers, Outgoing
-from executor_adapters.kinds.graphql.config import auth_of, raw_target, target_of
+from executor_adapters.kinds.graphql.config import auth_of, target_of
 from executor_adapters.kinds.graphql.outcome import executed, rejected_text
 from executor_adapters.kinds.graphql.reach import Reach
 from executor_adapters.kinds.graphql.schema import INTROSPECTION, from_introspection, from_text

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
+from executor_adapters.domain.endpoint import raw_target
 from executor_adapters.domain.kind import Job, KindOptions
 from executor_adapters.domain.ports import Egress
 from executor_adapters.kinds.mcp import credential as credentials
@@ -14,7 +15,6 @@ from executor_adapters.kinds.mcp.config import (
     LocalServer,
     auth_of,
     parse,
-    raw_target,
     server_of,
     target_of,
 )

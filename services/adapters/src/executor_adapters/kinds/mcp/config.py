@@ -3,24 +3,14 @@
 import re
 from dataclasses import dataclass
 from typing import cast
+from urllib.parse import urlsplit
 
-import msgspec
-from yarl import URL
-
+from executor_adapters.domain.endpoint import BEARER, check_placements, http_url, origin_of, wrong
 from executor_adapters.domain.kind import KindOptions
-from executor_shared.canonical import canonical
 from executor_shared.contracts.adapters import Discover
-from executor_shared.contracts.vocabulary import AuthMethod, Placement, Target
-from executor_shared.errors import InvalidRequestError
+from executor_shared.contracts.vocabulary import AuthMethod, Target
 
-BEARER = AuthMethod(
-    name="bearer",
-    type="bearer",
-    placements=(Placement(carrier="header", name="Authorization", prefix="Bearer "),),
-)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_OURS = frozenset({"accept", "connection", "content-length", "content-type", "host", "transfer-encoding"})
 _MAX_WORDS = 64
 
 
@@ -51,14 +41,14 @@ def parse(config: dict[str, object], options: KindOptions) -> Server:
     """
     _only(config, ("url", "command", "env"))
     if ("url" in config) == ("command" in config):
-        raise _wrong("url", "Write either 'url' (a remote MCP server) or 'command' (a local one).")
+        raise wrong("mcp.url", "Write either 'url' (a remote MCP server) or 'command' (a local one).")
     if "url" in config:
         if "env" in config:
-            raise _wrong("env", "'env' belongs to 'command'; a remote server has no environment.")
-        return RemoteServer(_url(config["url"]))
+            raise wrong("mcp.env", "'env' belongs to 'command'; a remote server has no environment.")
+        return RemoteServer(http_url(config["url"], "mcp.url").geturl())
     if not options.allow_stdio:
-        raise _wrong(
-            "command",
+        raise wrong(
+            "mcp.command",
             "Local MCP servers are switched off here. Use 'url', or let the operator switch on stdio.",
         )
     return LocalServer(_command(config["command"]), _env(config.get("env", {})))
@@ -68,11 +58,7 @@ def target_of(asked: Discover, server: Server) -> Target:
     """Where calls go: the origin with its port, or `stdio:<slug>`."""
     config: dict[str, object]
     if isinstance(server, RemoteServer):
-        url = URL(server.url)
-        origin, config = (
-            f"{url.scheme}://{url.host_subcomponent}:{url.port}",
-            dict[str, object](url=server.url),
-        )
+        origin, config = origin_of(urlsplit(server.url)), dict[str, object](url=server.url)
     else:
         origin = f"stdio:{asked.integration}"
         config = {"command": list(server.command), "env": dict(server.env)}
@@ -94,70 +80,44 @@ def server_of(target: Target) -> Server:
     return LocalServer(_command(target.config.get("command")), _env(target.config.get("env", {})))
 
 
-def raw_target(target: Target) -> msgspec.Raw:
-    """Canonical JSON of a target, as it enters the definition hash."""
-    return msgspec.Raw(canonical(msgspec.to_builtins(target)))
-
-
 def auth_of(asked: Discover, server: Server) -> tuple[AuthMethod, ...]:
     """The administrator's methods, checked, or what MCP servers commonly take.
 
     A connection without a credential is always possible, so "none" is not a method.
     """
-    for position, method in enumerate(asked.auth):
-        for index, placement in enumerate(method.placements):
-            _check_placement(placement, server, f"auth[{position}].placements[{index}]")
-    if asked.auth or isinstance(server, LocalServer):
+    if isinstance(server, LocalServer):
+        _check_variables(asked.auth)
         return asked.auth
-    return (BEARER,)
+    check_placements(asked.auth, reserved="mcp-")
+    return asked.auth or (BEARER,)
 
 
-def _check_placement(placement: Placement, server: Server, field: str) -> None:
-    local = isinstance(server, LocalServer)
-    if local != (placement.carrier == "env"):
-        wanted = "'env'" if local else "'header', 'query' or 'cookie'"
-        raise _wrong(f"{field}.carrier", f"For this kind of MCP server the carrier must be {wanted}.")
-    if local and not _ENV_NAME.fullmatch(placement.name):
-        raise _wrong(f"{field}.name", "An environment variable has letters, digits and underscores.")
-    if placement.carrier == "header":
-        name = placement.name.lower()
-        if not _HEADER_NAME.fullmatch(name) or name in _OURS or name.startswith("mcp-"):
-            raise _wrong(f"{field}.name", f"{placement.name!r} cannot be a header of a credential.")
-
-
-def _url(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 2048:  # noqa: PLR2004  longer is no URL of a server
-        raise _wrong("url", "Expected a URL such as https://mcp.example.com/mcp.")
-    try:
-        url = URL(value)
-        usable = url.scheme in {"http", "https"} and bool(url.host) and bool(url.port)
-    except ValueError:
-        raise _wrong("url", f"{value!r} is not a URL.") from None
-    if not usable:
-        raise _wrong("url", "Expected an http:// or https:// URL with a host.")
-    if url.user is not None or url.password is not None:
-        raise _wrong("url", "A URL must not carry a credential: store it as the connection's credential.")
-    if url.fragment:
-        raise _wrong("url", "A URL of a server has no '#' part.")
-    return str(url)
+def _check_variables(methods: tuple[AuthMethod, ...]) -> None:
+    for position, method in enumerate(methods):
+        for index, placement in enumerate(method.placements):
+            where = f"auth[{position}].placements[{index}]"
+            if placement.carrier != "env":
+                raise wrong(f"{where}.carrier", "For a local MCP server the carrier must be 'env'.")
+            if not _ENV_NAME.fullmatch(placement.name):
+                raise wrong(f"{where}.name", "An environment variable has letters, digits and underscores.")
 
 
 def _command(value: object) -> tuple[str, ...]:
     words = cast("list[object]", value) if isinstance(value, list | tuple) else []
     if not words or len(words) > _MAX_WORDS or not all(_plain(word) for word in words) or not words[0]:
-        raise _wrong("command", "Expected a list of words, the program first: [npx, some-server].")
+        raise wrong("mcp.command", "Expected a list of words, the program first: [npx, some-server].")
     return tuple(str(word) for word in words)
 
 
 def _env(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict):
-        raise _wrong("env", "Expected names with values.")
+        raise wrong("mcp.env", "Expected names with values.")
     pairs = cast("dict[object, object]", value)
     for name, text in pairs.items():
         if not isinstance(name, str) or not _ENV_NAME.fullmatch(name):
-            raise _wrong(f"env.{name}", "A name has letters, digits and underscores.")
+            raise wrong(f"mcp.env.{name}", "A name has letters, digits and underscores.")
         if not _plain(text):
-            raise _wrong(f"env.{name}", "Expected text; write numbers in quotes.")
+            raise wrong(f"mcp.env.{name}", "Expected text; write numbers in quotes.")
     return tuple(sorted((str(name), str(text)) for name, text in pairs.items()))
 
 
@@ -168,9 +128,4 @@ def _plain(value: object) -> bool:
 def _only(config: dict[str, object], known: tuple[str, ...]) -> None:
     for name in config:
         if name not in known:
-            raise _wrong(name, f"{name!r} is not a field of 'mcp'. Known: {', '.join(known)}.")
-
-
-def _wrong(field: str, message: str) -> InvalidRequestError:
-    where = f"mcp.{field}" if not field.startswith("auth") else field
-    return InvalidRequestError(f"{where}: {message}", details={"field": where})
+            raise wrong(f"mcp.{name}", f"{name!r} is not a field of 'mcp'. Known: {', '.join(known)}.")

@@ -4,21 +4,23 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import msgspec
 
+from executor_adapters.domain.endpoint import check_placements, origin_of, raw_target
 from executor_adapters.domain.kind import Job, KindOptions
 from executor_adapters.domain.ports import Egress, Outgoing
 from executor_adapters.kinds.openapi import binding as bindings
 from executor_adapters.kinds.openapi.auth import auth_methods
-from executor_adapters.kinds.openapi.config import Config, origin_of, parse
+from executor_adapters.kinds.openapi.config import Config, parse
 from executor_adapters.kinds.openapi.load import Document, load
 from executor_adapters.kinds.openapi.operations import find_tools
 from executor_adapters.kinds.openapi.refs import References
 from executor_adapters.kinds.openapi.request import build
 from executor_adapters.kinds.openapi.response import executed
 from executor_adapters.kinds.openapi.servers import base_url
-from executor_shared.canonical import canonical, digest_bytes
+from executor_shared.canonical import digest_bytes
 from executor_shared.contracts.adapters import Discover, Discovered, Executed
 from executor_shared.contracts.vault_broker import LeasedCredential
 from executor_shared.contracts.vocabulary import Target
@@ -101,19 +103,20 @@ async def open_openapi(egress: Egress, options: KindOptions) -> AsyncGenerator[O
 
 
 def _resolved(asked: Discover, document: Document, config: Config) -> Discovered:
+    check_placements(asked.auth)
     base = base_url(document, config)
     target = Target(
         tenant=asked.tenant,
         integration=asked.integration,
         kind="openapi",
-        origin=origin_of(base),
+        origin=origin_of(urlsplit(base)),
         config={"base": base},
         network=asked.network,
     )
     info = document.get("info")
     about: dict[str, object] = info if isinstance(info, dict) else {}
     return Discovered(
-        target=msgspec.Raw(canonical(msgspec.to_builtins(target))),
+        target=raw_target(target),
         origin=target.origin,
         auth=asked.auth or auth_methods(document, References(document)),
         title=str(about.get("title") or "")[:200],

@@ -2,16 +2,10 @@
 
 from typing import Any, cast
 
+from executor_adapters.domain.endpoint import BEARER
 from executor_adapters.kinds.openapi.load import Document
 from executor_adapters.kinds.openapi.refs import References
 from executor_shared.contracts.vocabulary import AuthMethod, Carrier, Placement
-
-BEARER = AuthMethod(
-    name="bearer",
-    type="bearer",
-    placements=(Placement(carrier="header", name="Authorization", prefix="Bearer "),),
-)
-"""What a description that says nothing of authentication (GitHub's, for one) is offered."""
 
 _CARRIERS: dict[str, Carrier] = {"header": "header", "query": "query", "cookie": "cookie"}
 

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
 
+from executor_adapters.domain import endpoint
+from executor_adapters.domain.endpoint import http_url, origin_of
 from executor_shared.errors import InvalidRequestError
 
 _FIELDS = ("spec", "server", "variables")
-_PORTS = {"http": 80, "https": 443}
-_MAX_URL = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +54,12 @@ def base_of(value: object, field: str) -> str:
         InvalidRequestError: it is not one, or carries what a base must not carry.
 
     """
-    if not isinstance(value, str) or len(value) > _MAX_URL:
-        raise wrong(field, "Expected a URL such as https://api.example.com/v1.")
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise wrong(field, f"{value!r} is not a URL.") from None
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise wrong(field, f"{value!r} is not an http:// or https:// URL with a host.")
-    if parts.username is not None or parts.password is not None:
-        raise wrong(field, "A URL must not carry a credential: store it as the connection's credential.")
-    if (
-        parts.query
-        or parts.fragment
-        or not value.isascii()
-        or any(letter in value for letter in ' \\"<>^`{|}')
-    ):
-        raise wrong(field, f"{value!r} has a query, a fragment or characters that a base URL cannot have.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{port or _PORTS[parts.scheme]}{parts.path.rstrip('/')}"
-
-
-def origin_of(base: str) -> str:
-    """`scheme://host:port` of a base URL made by `base_of`."""
-    parts = urlsplit(base)
-    return f"{parts.scheme}://{parts.netloc}"
+    parts = http_url(value, f"openapi.{field}")
+    if parts.query:
+        raise wrong(field, "The address of an API has no query.")
+    return f"{origin_of(parts)}{parts.path.rstrip('/')}"
 
 
 def wrong(field: str, message: str) -> InvalidRequestError:
     """The error about a field of the block."""
-    where = f"openapi.{field}"
-    return InvalidRequestError(f"{where}: {message}", details={"field": where})
+    return endpoint.wrong(f"openapi.{field}", message)
