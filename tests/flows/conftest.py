@@ -13,7 +13,7 @@ import pytest
 from executor_shared.ids import new_id
 from executor_shared.servers.postgres import PostgresServer
 from executor_shared.service.settings import DatabaseSettings
-from executor_shared.testing.bus_fixtures import Nats
+from executor_shared.testing.bus_fixtures import Nats, started
 from tests.flows.house import House, serving
 from tests.upstreams import ROOT, Running
 from tests.upstreams.fixtures import (
@@ -73,12 +73,18 @@ def module_database(postgres: PostgresServer) -> Generator[DatabaseSettings]:
         yield settings
 
 
+@pytest.fixture(scope="module")
+def module_nats(tmp_path_factory: pytest.TempPathFactory) -> Generator[Nats]:
+    """A server for a module with a house of its own."""
+    with started(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
-def house(
-    tmp_path_factory: pytest.TempPathFactory, nats: Nats, lasting_database: DatabaseSettings
-) -> Generator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, lasting_database: DatabaseSettings) -> Generator[House]:
     """The five services over a real NATS and PostgreSQL; alice is an agent, bob may approve, mallory may nothing."""
-    with serving(tmp_path_factory.mktemp("house"), nats, lasting_database) as running:
+    folder = tmp_path_factory.mktemp("house")
+    with started(folder / "nats") as nats, serving(folder, nats, lasting_database) as running:
         asyncio.run(people(running))
         yield running
 

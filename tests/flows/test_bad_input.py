@@ -103,14 +103,14 @@ class Strict:
 
 @pytest.fixture(scope="module")
 def strict(
-    tmp_path_factory: pytest.TempPathFactory, nats: Nats, module_database: DatabaseSettings
+    tmp_path_factory: pytest.TempPathFactory, module_nats: Nats, module_database: DatabaseSettings
 ) -> Generator[Strict]:
     folder = tmp_path_factory.mktemp("strict")
-    patience = {"EXECUTOR_GATEWAY__CALL_TIMEOUT": "3", "EXECUTOR_ADAPTERS__DISCOVERY_TIMEOUT": "3"}
+    patience = {"EXECUTOR_GATEWAY__CALL_TIMEOUT": "2", "EXECUTOR_ADAPTERS__DISCOVERY_TIMEOUT": "2"}
     with (
         crm(KEY) as customers,
         sdk_http(TOKEN) as notes,
-        serving(folder, nats, module_database, patience) as house,
+        serving(folder, module_nats, module_database, patience) as house,
     ):
         document = f"""
 integrations:

@@ -38,7 +38,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(
-    tmp_path_factory: pytest.TempPathFactory, nats: Nats, module_database: DatabaseSettings
+    tmp_path_factory: pytest.TempPathFactory, module_nats: Nats, module_database: DatabaseSettings
 ) -> Generator[Watched]:
     canaries = {name: _canary(name) for name in ("CRM_SECRET", "GRAPH_SECRET", "NOTES_SECRET")}
     folder = tmp_path_factory.mktemp("watched")
@@ -49,7 +49,7 @@ def watched(
         receiving_spans() as spans,
         serving(
             folder,
-            nats,
+            module_nats,
             module_database,
             {"EXECUTOR_TELEMETRY__OTLP_ENDPOINT": spans.url, "OTEL_BSP_SCHEDULE_DELAY": "100"},
         ) as house,

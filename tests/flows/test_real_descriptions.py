@@ -38,7 +38,7 @@ def github(house: House) -> Generator[Imported]:
     with contextlib.ExitStack() as stack:
         try:
             description = github_description()
-            mock = stack.enter_context(github_mock())
+            mock = stack.enter_context(github_mock("/repos/{owner}/{repo}/license"))
         except Unavailable as missing:
             pytest.skip(str(missing))
         shutil.copy(description, house.folder / "github.json")

@@ -1,8 +1,10 @@
 """Which servers there are and how each is started."""
 
 import contextlib
+import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -79,17 +81,26 @@ def github_description() -> Path:
 
 
 @contextlib.contextmanager
-def github_mock() -> Generator[Running]:
+def github_mock(*paths: str) -> Generator[Running]:
     """npm `@stoplight/prism-cli` answering for GitHub with the examples of its description.
+
+    Args:
+        paths: which it serves; all of them would take it ten seconds to read.
 
     Raises:
         Unavailable: node or the installed package is missing.
 
     """
-    port = free_port()
-    mock = [*_node(), str(_installed(_PRISM)), "mock", "-p", str(port), str(github_description())]
-    with running(mock, url=f"http://127.0.0.1:{port}") as server:
-        yield server
+    node, prism, port = _node(), _installed(_PRISM), free_port()
+    described = json.loads(github_description().read_text())
+    described["paths"] = {path: described["paths"][path] for path in paths}
+    described.pop("x-webhooks", None)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as part:
+        json.dump(described, part)
+        part.flush()
+        command = [*node, str(prism), "mock", "-p", str(port), part.name]
+        with running(command, url=f"http://127.0.0.1:{port}") as server:
+            yield server
 
 
 def _node() -> list[str]:

@@ -1,7 +1,9 @@
 """Fixtures of a real NATS with our permissions, and of the memory bus."""
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -33,24 +35,30 @@ class Nats:
         return self.server.settings(_TAP)
 
 
-def _started(directory: pytest.TempPathFactory) -> Generator[Nats]:
+@contextmanager
+def started(directory: Path) -> Generator[Nats]:
+    """A server for the block; two houses on one server would answer each other's questions."""
     tap = {"publish": {"deny": [">"]}, "subscribe": {"allow": [">"]}}
-    server = NatsServer(directory.mktemp("nats"), extra_users={_TAP: tap})
+    server = NatsServer(directory, extra_users={_TAP: tap})
     server.start()
-    yield Nats(server)
-    server.stop()
+    try:
+        yield Nats(server)
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
 def nats(tmp_path_factory: pytest.TempPathFactory) -> Generator[Nats]:
     """One server for all tests of this process."""
-    yield from _started(tmp_path_factory)
+    with started(tmp_path_factory.mktemp("nats")) as server:
+        yield server
 
 
 @pytest.fixture
 def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Generator[Nats]:
     """A server of this test alone, which it may kill and start again."""
-    yield from _started(tmp_path_factory)
+    with started(tmp_path_factory.mktemp("nats")) as server:
+        yield server
 
 
 @pytest.fixture
