@@ -55,3 +55,12 @@ async def house(
     chosen = request.getfixturevalue("vault") if request.param == "vault" else None
     async with opened(hub, settings_of(migrated, vault=chosen)) as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def house_on_vault(
+    hub: MemoryHub, migrated: DatabaseSettings, vault: dict[str, Any]
+) -> AsyncGenerator[House]:
+    """A house that keeps its credentials in Vault."""
+    async with opened(hub, settings_of(migrated, vault=vault)) as running:
+        yield running

@@ -5,7 +5,7 @@ import io
 import itertools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -69,7 +69,7 @@ async def use_everything(house: House) -> None:
 
 
 @contextmanager
-def logs() -> Iterator[io.StringIO]:
+def logs() -> Generator[io.StringIO]:
     """Everything that anybody logs, at the lowest level."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)

@@ -51,7 +51,8 @@ async def test_anything_different_is_a_new_version_and_is_announced(
     house: House, hub: MemoryHub, different: dict[str, Any]
 ):
     first = await house.store(SECRET)
-    second = await house.store(**{"values": SECRET, **different})
+    asked: dict[str, Any] = {"values": SECRET, **different}
+    second = await house.store(**asked)
     assert (second.credential, second.version, second.changed) == (first.credential, 2, True)
     assert said(hub) == 2
 
