@@ -1,9 +1,6 @@
 """Bad input: each is told in plain words that name the place, and nothing is left half done."""
 
 import asyncio
-import contextlib
-import http.server
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +14,7 @@ from executor_shared.service.settings import DatabaseSettings
 from executor_shared.testing.bus_fixtures import Nats
 from tests.flows.conftest import crm_at, people, place
 from tests.flows.house import House, serving
+from tests.flows.odd import Odd, misbehaving
 from tests.flows.secrecy import dump, rows
 from tests.upstreams import crm, sdk_http
 from tests.upstreams.process import free_port
@@ -30,46 +28,9 @@ _CREDENTIALS = "SELECT tenant, ref, version, origin, method, digest FROM vault_b
 _BOXES = "SELECT tenant, ref, version, box FROM vault_broker.sealed_record WHERE box IS NOT NULL"
 
 
-@dataclass(frozen=True)
-class Odd:
-    """An upstream that misbehaves, by path."""
-
-    url: str
-    release: threading.Event
-
-
-@contextlib.contextmanager
-def _odd() -> Generator[Odd]:
-    release = threading.Event()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/slow":
-                release.wait(60)
-                return
-            self.send_response(200)
-            self.end_headers()
-            with contextlib.suppress(OSError):  # whoever asks stops at its bound
-                for _ in range(50):
-                    self.wfile.write(b"# padding\n" * (_MIB // 10))
-
-        do_POST = do_GET  # noqa: N815 - the base class's name
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield Odd(f"http://127.0.0.1:{server.server_address[1]}", release)
-        release.set()
-        server.shutdown()
-        thread.join(10)
-
-
 @pytest.fixture(scope="module")
 def odd() -> Generator[Odd]:
-    with _odd() as server:
+    with misbehaving() as server:
         yield server
 
 
@@ -217,6 +178,18 @@ policies:
 """
     problem = await strict.refuses(text, 502, "gone", "cannot be reached", NEW_SECRET="s")
     assert problem["code"] == "upstream_unreachable"
+
+
+async def test_a_call_to_an_upstream_that_is_gone_is_told_as_not_executed(strict: Strict):
+    port = free_port()
+    far = crm_at("far", f"http://127.0.0.1:{port}", strict.house.folder)
+    connection = "  - {integration: far, name: main, owner: org, credential: {env: NEW_SECRET}}\n"
+    await strict.house.applied(f"integrations:\n{far}connections:\n{connection}", NEW_SECRET="s")
+    async with strict.house.agent() as agent:
+        answer = await agent.call("far__customers_list")
+    assert (answer.outcome, answer.code) == ("not_executed", "upstream_unreachable")
+    async with strict.house.rest() as rest:
+        assert (await rest.send("DELETE", "integrations/far")).status_code in {200, 204}
 
 
 @pytest.mark.parametrize("kind", ["openapi", "mcp", "graphql"])

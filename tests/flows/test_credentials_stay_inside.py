@@ -134,7 +134,8 @@ async def test_credentials_reach_their_upstream_and_nothing_else(watched: Watche
         "traces": watched.spans.all(),
     }
     _were_really_watched(places, tap.subjects)
-    for name, canary in watched.canaries.items():
+    api_keys = {f"the API key of {who}": house.key(who) for who in ("alice", "bob", "admin")}
+    for name, canary in (watched.canaries | api_keys).items():
         for place, content in places.items():
             assert not traces_of(canary, content), f"{name} stands in the {place}"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import yaml
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import TextContent
@@ -18,7 +19,7 @@ from mcp.types import TextContent
 from tests.flows.conftest import crm_at
 from tests.flows.house import ERAS, eventually
 from tests.flows.local import COMMAND, PATIENCE, Up, alive, environment, executor, refused, up
-from tests.upstreams import ROOT, Running
+from tests.upstreams import ROOT, Running, sdk_command
 from tests.upstreams.fixtures import CRM_KEY
 
 pytestmark = pytest.mark.connected
@@ -120,9 +121,19 @@ def test_sigterm_ends_it_cleanly_and_takes_its_children_along(tmp_path: Path):
 
 def test_kill_leaves_no_children_and_the_next_start_works(tmp_path: Path):
     data = tmp_path / "data"
-    with up(data) as started:
+    document = {
+        "apiVersion": "executor/v1",
+        "integrations": [{"slug": "notes", "kind": "mcp", "mcp": {"command": sdk_command()}}],
+        "connections": [{"integration": "notes", "name": "main", "owner": "org"}],
+    }
+    (tmp_path / "stdio.yaml").write_text(yaml.safe_dump(document))
+    with up(data, "--config", str(tmp_path / "stdio.yaml")) as started:
+        assert "hello" in executor(data, "call", "notes__echo", "text=hello")
         children = started.children()
-        assert len(children) > 2
+        names = " ".join(" ".join(child.cmdline()) for child in children)
+        assert "nats-server" in names
+        assert "postgres" in names
+        assert "sdk_server.py" in names
         started.ends(signal.SIGKILL)
         eventually(lambda: not alive(children), PATIENCE)
     with up(data) as again, again.rest() as rest:
