@@ -177,12 +177,16 @@ async def compose(settings: VaultBrokerSettings, bus: Bus) -> AsyncGenerator[Ser
 
 
 async def _rotate(rotate: RotateMasterKey) -> None:
-    """Finish a change of the master key; records of a key that is unknown here are left as they are."""
+    """Finish a change of the master key; records that cannot be opened are left as they are."""
     try:
-        if done := await rotate():
-            _log.info("master_key.rotated", credentials=done)
+        result = await rotate()
     except ExecutorError as error:
         _log.error("master_key.not_rotated", reason=error.message)
+        return
+    if result.failed:
+        _log.error("master_key.not_rotated", records=result.failed, reason="they cannot be opened")
+    if result.done:
+        _log.info("master_key.rotated", records=result.done)
 
 
 async def _quietly(work: Check) -> None:

@@ -104,6 +104,17 @@ async def test_a_changed_master_key_wraps_data_keys_anew_and_leaves_the_records(
         assert await house.sent(stored[104].credential) == "Bearer t104"
 
 
+async def test_a_record_that_cannot_be_opened_does_not_keep_the_others_from_a_new_master_key(
+    migrated: DatabaseSettings, db: Database
+):
+    async with opened(MemoryHub(), settings_of(migrated)) as house:
+        stored = [await house.store({"token": f"t{n}"}, connection=f"crm/org/c{n}") for n in range(3)]
+    broken = min(one.credential for one in stored)
+    await _execute(db, f"UPDATE sealed_record SET key_id = 'unknown' WHERE ref = '{broken}'")
+    async with opened(MemoryHub(), settings_of(migrated, master=NEW, previous=(MASTER,))):
+        assert await _ids(db) == {KeyRing(NEW).present_id, "unknown"}
+
+
 async def test_values_sealed_just_before_the_master_key_changed_can_still_be_stored(
     migrated: DatabaseSettings, hub: MemoryHub
 ):

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 from tests.standins.vault import VaultStandIn
 from tests.standins.vault.answers import Asked
-from tests.standins.vault.kv import KeyValues
 
 from executor_shared.bus import MemoryHub
 from executor_shared.clock import FakeClock
 from executor_shared.db import Database
-from executor_shared.errors import CredentialUnavailableError, InvalidRequestError, NotPermittedError
+from executor_shared.errors import CredentialUnavailableError, InvalidRequestError
 from executor_shared.service.settings import DatabaseSettings
 from executor_vault_broker.compose import opened_safe
 from executor_vault_broker.domain.keyring import KeyRing
 from executor_vault_broker.domain.ports import CredentialStore
 from executor_vault_broker.domain.record import Key, Record
 
-from .house import BASIC, BEARER, MASTER, ORIGIN, TENANT, House, grant_of, opened, settings_of
+from .house import BEARER, MASTER, ORIGIN, grant_of, opened, settings_of
 
 pytestmark = pytest.mark.connected
 RECORD = Record(connection="crm/org/main", origin=ORIGIN, method=BEARER, values={"token": "s3cret"})
@@ -306,62 +305,3 @@ async def test_neither_token_nor_proxy_is_taken_from_the_environment(
             with pytest.raises(CredentialUnavailableError):
                 await store.get(KEY, 1)
         assert proxy.requests == []
-
-
-def external(standin: VaultStandIn, path: str, **fields: str) -> None:
-    """A secret that somebody else keeps."""
-    mount, _, rest = path.partition("/")
-    if mount not in standin.system.kv:
-        standin.system.kv[mount] = KeyValues(standin.clock)
-    standin.system.answer(asked("POST", f"{mount}/data/{rest}", standin.root, data=fields))
-
-
-async def test_an_external_secret_is_read_when_it_is_leased(house_on_vault: House, standin: VaultStandIn):
-    external(standin, "kv/default/crm", key="from-vault", other="x")
-    stored = await house_on_vault.store(external="vault: kv/default/crm#key")
-    assert await house_on_vault.sent(stored.credential) == "Bearer from-vault"
-    assert not (await house_on_vault.store(external="kv/default/crm#key")).changed
-
-
-async def test_every_field_of_an_external_secret_may_be_an_input(
-    house_on_vault: House, standin: VaultStandIn
-):
-    external(standin, "kv/default/basic", username="ann", password="from-vault")
-    stored = await house_on_vault.store(external="kv/default/basic", method=BASIC)
-    assert (await house_on_vault.sent(stored.credential)).startswith("Basic ")
-    with pytest.raises(InvalidRequestError, match="without '#field'"):
-        await house_on_vault.store(external="kv/default/basic#password", method=BASIC)
-
-
-async def test_an_external_secret_that_is_missing_or_unfit_releases_nothing(
-    house_on_vault: House, standin: VaultStandIn
-):
-    external(standin, "kv/default/crm", key="line\r\nbreak", other="x")
-    for reference, words in (
-        ("kv/default/nothing#key", "is not in Vault"),
-        ("kv/default/crm#missing", "'token' is missing"),
-        ("kv/default/crm#key", "line break"),
-    ):
-        stored = await house_on_vault.store(external=reference)
-        with pytest.raises(Exception, match=words):
-            await house_on_vault.lease(grant_of(stored.credential))
-
-
-@pytest.mark.parametrize(
-    "reference",
-    ["kv/other/crm#key", "kv/default#key", "secret/default/crm#key", f"executor/t/{TENANT}/c/cred_a#values"],
-)
-async def test_a_tenant_names_only_secrets_below_what_the_operator_allows(
-    house_on_vault: House, reference: str
-):
-    with pytest.raises(NotPermittedError, match="VAULT__EXTERNAL"):
-        await house_on_vault.store(external=reference)
-
-
-@pytest.mark.parametrize(
-    "reference",
-    ["kv/default/../other/crm#key", "kv//crm", "kv", "/kv/a", "kv/a%2f..#b", "kv/a#../b", "kv/a#"],
-)
-async def test_a_reference_of_another_form_is_refused(house_on_vault: House, reference: str):
-    with pytest.raises(InvalidRequestError, match="mount/path#field"):
-        await house_on_vault.store(external=reference)

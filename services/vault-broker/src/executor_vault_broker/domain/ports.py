@@ -1,5 +1,6 @@
 """What the broker needs from the world."""
 
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from executor_vault_broker.domain.record import Binding, Key, Record
@@ -123,9 +124,25 @@ class LeaseTimes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """What a step of a change of the master key came to.
+
+    Attributes:
+        done: data keys that are wrapped under the present master key now.
+        failed: records that cannot be opened: altered, or of a master key that is not known here.
+        last: where the next step goes on: key and version; None: there is no next.
+
+    """
+
+    done: int
+    failed: int
+    last: tuple[Key, int] | None
+
+
 class KeptRecords(Protocol):
     """Encrypted records as far as a change of the master key touches them."""
 
-    async def rewrap(self, limit: int) -> int:
-        """Wrap up to `limit` data keys anew under the present master key; how many there were."""
+    async def rewrap(self, after: tuple[Key, int] | None, limit: int) -> Rewrapped:
+        """Wrap the data keys of up to `limit` records behind `after` under the present master key."""
         ...

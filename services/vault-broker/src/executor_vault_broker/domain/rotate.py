@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from executor_vault_broker.domain.ports import KeptRecords
+from executor_vault_broker.domain.ports import KeptRecords, Rewrapped
 
 _AT_ONCE = 100
 
@@ -13,9 +13,15 @@ class RotateMasterKey:
 
     kept: KeptRecords
 
-    async def __call__(self) -> int:
-        """How many were wrapped anew. Afterwards the earlier master keys may be forgotten."""
-        total = 0
-        while done := await self.kept.rewrap(_AT_ONCE):
-            total += done
-        return total
+    async def __call__(self) -> Rewrapped:
+        """How many were wrapped anew, and how many could not be.
+
+        Where none failed, the earlier master keys may be forgotten.
+        """
+        done = failed = 0
+        after = None
+        while True:
+            step = await self.kept.rewrap(after, _AT_ONCE)
+            done, failed, after = done + step.done, failed + step.failed, step.last
+            if after is None:
+                return Rewrapped(done, failed, None)

@@ -4,11 +4,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from executor_shared.db import Database
 from executor_shared.errors import ConflictError, CredentialUnavailableError, UnavailableError
+from executor_vault_broker.domain.ports import Rewrapped
 from executor_vault_broker.domain.record import Key, Record
 from executor_vault_broker.storage.envelope import Envelope, Envelopes
 from executor_vault_broker.storage.rows import sealed_record
@@ -90,22 +92,26 @@ class EmbeddedStore:
             async with self._db.transaction() as tx:
                 await tx.execute(delete(sealed_record).where(_of(key)))
 
-    async def rewrap(self, limit: int) -> int:
-        """Wrap data keys of other master keys anew; replicas share the work without waiting."""
-        others = (
-            select(sealed_record)
-            .where(_c.key_id != self._envelopes.key_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+    async def rewrap(self, after: tuple[Key, int] | None, limit: int) -> Rewrapped:
+        """Wrap data keys of other master keys anew; see `KeptRecords`. Replicas share the work without waiting."""
+        order = (_c.tenant, _c.ref, _c.version)
+        others = select(sealed_record).where(_c.key_id != self._envelopes.key_id)
+        if after is not None:
+            key, version = after
+            others = others.where(tuple_(*order) > tuple_(key.tenant, key.ref, version))
+        others = others.order_by(*order).limit(limit).with_for_update(skip_locked=True)
         async with self._db.transaction() as tx:
             rows = (await tx.execute(others)).all()
-            for row in rows:
-                key = Key(row.tenant, row.ref)
-                new = self._envelopes.rewrap(key, row.version, _envelope(row))
-                await tx.execute(
-                    update(sealed_record)
-                    .where(_of(key), _c.version == row.version)
-                    .values(key_id=new.key_id, wrapped_key=new.wrapped_key)
-                )
-        return len(rows)
+            done = [await self._rewrap_one(tx, row) for row in rows]
+        last = (Key(rows[-1].tenant, rows[-1].ref), int(rows[-1].version)) if rows else None
+        return Rewrapped(sum(done), len(done) - sum(done), last)
+
+    async def _rewrap_one(self, tx: AsyncConnection, row: Row[Any]) -> bool:
+        key = Key(row.tenant, row.ref)
+        try:
+            new = self._envelopes.rewrap(key, row.version, _envelope(row))
+        except CredentialUnavailableError:
+            return False
+        changed = {"key_id": new.key_id, "wrapped_key": new.wrapped_key}
+        await tx.execute(update(sealed_record).where(_of(key), _c.version == row.version).values(changed))
+        return True
