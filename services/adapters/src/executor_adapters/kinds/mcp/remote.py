@@ -1,6 +1,7 @@
 """Conversations over streamable HTTP: without a session (modern) and with one (legacy)."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,7 +133,9 @@ class LegacyRemote:
         number = next(self._ids)
 
         async def on_request(asked: Incoming) -> None:
-            await notify(self._endpoint, encode_reply(asked), headers=session.headers())
+            # That a reply of ours did not leave says nothing of the call, which is under way.
+            with contextlib.suppress(ExecutorError):
+                await notify(self._endpoint, encode_reply(asked), headers=session.headers())
 
         try:
             posted = await post(
