@@ -57,6 +57,8 @@ async def test_the_call_runs_under_the_id_and_deadline_of_its_grant(worker: Work
     [
         {"arguments": msgspec.Raw(b'{"to":"eve"}')},
         {"arguments": msgspec.Raw(b'{"to":"bob","to":"eve"}')},
+        {"arguments": msgspec.Raw(b'{"to":"eve","to":"bob"}')},
+        {"arguments": msgspec.Raw(b'{"t\\u006f":"eve","to":"bob"}')},
         {"arguments": msgspec.Raw(b"[1]")},
         {"binding": msgspec.Raw(canonical({"do": "more"}))},
         {"public_digest": "0" * 64},

@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785) and digests over it."""
 
 import hashlib
+import json
 from typing import Any, cast
 
 import msgspec
@@ -41,6 +42,26 @@ def canonical(value: object) -> bytes:
         return rfc8785.dumps(cast("Any", value))
     except rfc8785.CanonicalizationError as error:
         raise ValueError(str(error)) from error
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("an object holds the same key twice")
+
+
+_keys = json.JSONDecoder(object_pairs_hook=_once, parse_int=len, parse_float=len)
+
+
+def check_unambiguous(text: bytes) -> None:
+    """Refuse JSON in which an object holds a key twice: parsers differ in which of the two they believe.
+
+    A digest says nothing of the other one, so text that is passed on as it came must not have any.
+
+    Raises:
+        ValueError: it has, or it is not JSON.
+
+    """
+    _keys.decode(text.decode())
 
 
 def digest(value: object) -> str:

@@ -1,5 +1,6 @@
 """The decision on a call, on both storages."""
 
+import msgspec
 import pytest
 
 from executor_policy.domain.call import Ending
@@ -84,7 +85,8 @@ async def test_a_toolkit_endpoint_offers_only_its_tools_and_organisation_rules_h
 
 async def test_arguments_that_are_no_object_are_refused(house: House):
     tool = house.tool("a")
-    for arguments in ([], "text", 3, {"n": 2**60}):
+    twice = msgspec.Raw(b'{"pay":{"amount":100000,"amount":1}}')
+    for arguments in ([], "text", 3, {"n": 2**60}, twice):
         decision = await house.call(ADMIN, tool, arguments)
         assert isinstance(decision, Block), arguments
         assert decision.code == "invalid_tool_arguments"

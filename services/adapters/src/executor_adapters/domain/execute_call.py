@@ -15,7 +15,7 @@ from executor_adapters.domain.ports import Grants, Reports
 from executor_adapters.domain.redaction import Redactor
 from executor_adapters.domain.registry import Registry
 from executor_adapters.domain.seen import SeenCalls
-from executor_shared.canonical import digest
+from executor_shared.canonical import check_unambiguous, digest
 from executor_shared.context import CallContext, current, opened
 from executor_shared.contracts.adapters import ExecuteCall, Executed
 from executor_shared.contracts.definition import definition_hash
@@ -114,6 +114,7 @@ def _checked(grant: Grant, asked: ExecuteCall) -> Target:
         target = _target.decode(asked.target)
         arguments: object = msgspec.json.decode(asked.arguments)
         given = digest(arguments)
+        check_unambiguous(bytes(asked.arguments))  # kinds pass them on as they came
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise GrantRefusedError("The call cannot be read; nothing was sent.") from error
     if given != grant.arguments or not isinstance(arguments, dict):

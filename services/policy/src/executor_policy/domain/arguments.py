@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from executor_shared.canonical import canonical
+from executor_shared.canonical import canonical, check_unambiguous
 from executor_shared.errors import Code, ExecutorError
 
 
@@ -22,17 +22,18 @@ def read_arguments(raw: bytes) -> Arguments:
     """Parse and digest.
 
     Raises:
-        ExecutorError: `invalid_tool_arguments`: no JSON object, or numbers or strings without a canonical
-            form.
+        ExecutorError: `invalid_tool_arguments`: no JSON object, or a key twice in an object, or numbers
+            or strings without a canonical form.
 
     """
     try:
         values = msgspec.json.decode(raw, type=dict[str, object])
         form = canonical(values)
+        check_unambiguous(raw)
     except (ValueError, RecursionError) as error:
         raise ExecutorError(
-            "The arguments must be one JSON object of ordinary depth, with integers within 2^53 and whole "
-            "Unicode strings.",
+            "The arguments must be one JSON object of ordinary depth, with no key twice in an object, "
+            "integers within 2^53 and whole Unicode strings.",
             code=Code.INVALID_TOOL_ARGUMENTS,
             details={"field": "arguments"},
         ) from error
