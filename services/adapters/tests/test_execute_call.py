@@ -103,6 +103,23 @@ async def test_a_grant_for_something_else_is_refused(changes: dict[str, Any], wo
     assert (worker.kind.jobs, worker.broker.leased) == ([], [])
 
 
+async def test_large_arguments_hold_up_nobody_else(worker: Worker) -> None:
+    large, small = worker.asking({"list": [0.5] * 100_000}), worker.asking({"to": "bob"})
+    done_both = await asyncio.gather(worker.send(large), worker.send(small))
+    assert [each.outcome for each in done_both] == ["ok", "ok"]
+    assert [bytes(job.arguments) for job in worker.kind.jobs] == [
+        bytes(small.arguments),
+        bytes(large.arguments),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 40_000])
+async def test_a_grant_with_large_arguments_runs_once_too(size: int, worker: Worker) -> None:
+    asked = worker.asking({"list": [0.5] * size})
+    outcomes = [each.outcome for each in await asyncio.gather(*(worker.send(asked) for _ in range(5)))]
+    assert (outcomes.count("ok"), len(worker.kind.jobs)) == (1, 1)
+
+
 @pytest.mark.parametrize("effect", ["read", "write"])
 async def test_a_grant_that_is_sent_many_times_runs_once(effect: str, worker: Worker) -> None:
     asked = worker.asking(effect=effect)

@@ -1,5 +1,7 @@
 """The decision on a call, on both storages."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -90,6 +92,15 @@ async def test_arguments_that_are_no_object_are_refused(house: House):
         decision = await house.call(ADMIN, tool, arguments)
         assert isinstance(decision, Block), arguments
         assert decision.code == "invalid_tool_arguments"
+
+
+async def test_large_arguments_hold_up_nobody_else(house: House):
+    tool = house.tool("a")
+    large = asyncio.create_task(house.call(ADMIN, tool, {"list": [0.5] * 100_000}))
+    await asyncio.sleep(0)
+    assert isinstance(await house.call(ADMIN, tool, {"limit": 3}), Allow)
+    assert not large.done()
+    assert isinstance(await large, Allow)
 
 
 @pytest.mark.parametrize("effect", ["read", "write"])

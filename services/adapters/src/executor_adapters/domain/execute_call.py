@@ -27,6 +27,7 @@ from executor_shared.ids import CallId, new_id
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.adapters")
 _target = msgspec.json.Decoder(Target)
 _ANSWERED = frozenset({Code.UPSTREAM_RESPONSE_TOO_LARGE, Code.UPSTREAM_INVALID_RESPONSE})
+_OFF_LOOP_BYTES = 64 * 1024
 _MAYBE = "It may have happened: look before repeating it."
 
 
@@ -46,7 +47,7 @@ class ExecuteCalls:
         """What happened."""
         try:
             grant = self.grants.verify(asked.grant)
-            target = _checked(grant, asked)
+            target = await _target_of(grant, asked)
             self.seen.take(grant.call, grant.deadline)
         except ExecutorError as error:
             return _not_executed(error)
@@ -93,6 +94,13 @@ class ExecuteCalls:
                 Code.INTERNAL, f"Something unexpected happened while it was performed ({mark})."
             )
         return _without_secrets(executed, held.redactor, grant)
+
+
+async def _target_of(grant: Grant, asked: ExecuteCall) -> Target:
+    """`_checked`, in a thread where the arguments are large: their digest may take seconds."""
+    if len(bytes(asked.arguments)) <= _OFF_LOOP_BYTES:
+        return _checked(grant, asked)
+    return await asyncio.to_thread(_checked, grant, asked)
 
 
 def _checked(grant: Grant, asked: ExecuteCall) -> Target:

@@ -1,5 +1,6 @@
 """Arguments of a call: read once, made canonical, digested."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import msgspec
 
 from executor_shared.canonical import canonical, check_unambiguous
 from executor_shared.errors import Code, ExecutorError
+
+_OFF_LOOP_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,16 @@ def read_arguments(raw: bytes) -> Arguments:
             details={"field": "arguments"},
         ) from error
     return Arguments(values, form, hashlib.sha256(form).hexdigest())
+
+
+async def arguments_of(raw: bytes) -> Arguments | ExecutorError:
+    """`read_arguments`, in a thread where they are large: a canonical form of megabytes takes seconds.
+
+    An error is returned, to be told once it is known that the tool is there for the caller.
+    """
+    try:
+        if len(raw) <= _OFF_LOOP_BYTES:
+            return read_arguments(raw)
+        return await asyncio.to_thread(read_arguments, raw)
+    except ExecutorError as error:
+        return error

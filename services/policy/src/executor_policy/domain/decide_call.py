@@ -6,7 +6,7 @@ from typing import assert_never
 import msgspec
 
 from executor_policy.domain.approval import ApprovalUse, StoredApproval
-from executor_policy.domain.arguments import Arguments, read_arguments
+from executor_policy.domain.arguments import Arguments, arguments_of
 from executor_policy.domain.call import (
     Admitted,
     CallIdUsed,
@@ -74,26 +74,25 @@ class DecideCalls:
         """The decision."""
         context = _context()
         _check(ask)
+        arguments = await arguments_of(bytes(ask.arguments))
         await self.catalog.at_least(ask.revision)
         for _ in range(_ATTEMPTS):
-            decision = await self._decide(ask, context)
+            decision = await self._decide(ask, context, arguments)
             if decision is not None:
                 return CallDecision(outcome=decision)
             await self.standing.refresh()
         raise UnavailableError("The policy is changing all the time; nothing was started. Try again.")
 
     async def _decide(
-        self, ask: DecideCall, context: CallContext
+        self, ask: DecideCall, context: CallContext, arguments: Arguments | ExecutorError
     ) -> Allow | ApprovalNeeded | Block | AlreadyCalled | None:
         """One attempt; None: the policy moved on meanwhile, decide again."""
         case = self._case(ask, context)
         if case.routed is None:
             reason = "There is no such tool, or it is not yours to use."
             return self._refuse(case, Block(code=Code.TOOL_NOT_FOUND, reason=reason))
-        try:
-            arguments = read_arguments(bytes(ask.arguments))
-        except ExecutorError as error:
-            return self._refuse(case, Block(code=error.code, reason=error.message))
+        if isinstance(arguments, ExecutorError):
+            return self._refuse(case, Block(code=arguments.code, reason=arguments.message))
         routed = case.routed
         case = self._judged(case, routed, arguments)
         if ask.idempotency_key and (repeated := await self._repeated(case, ask.idempotency_key)):
