@@ -1,5 +1,6 @@
 """One command runs all of Executor on one machine, keeps its state, and leaves nothing behind."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from tests.local.running import eventually, executor, local
-from tests.upstreams import crm
+from tests.upstreams import crm, sdk_command
 
 KEY = "crm-key-of-this-test"
 
@@ -119,14 +121,23 @@ def test_it_ends_with_status_zero_and_takes_its_children_along(
     assert not (tmp_path / "running.json").exists()
 
 
-def test_nothing_outlives_a_kill(tmp_path: Path) -> None:
-    with local(tmp_path) as running:
+def test_nothing_outlives_a_kill_not_even_an_upstream_over_stdio(tmp_path: Path) -> None:
+    document = {
+        "apiVersion": "executor/v1",
+        "integrations": [{"slug": "notes", "kind": "mcp", "mcp": {"command": sdk_command()}}],
+        "connections": [{"integration": "notes", "name": "main", "owner": "org"}],
+    }
+    (tmp_path / "stdio.yaml").write_text(yaml.safe_dump(document))
+    with local(tmp_path / "data", "--config", str(tmp_path / "stdio.yaml")) as running:
+        assert "hello" in executor(running.directory, "call", "notes__echo", "text=hello").stdout
         children = running.children()
+        commands = " ".join(" ".join(child.cmdline()) for child in children)
+        assert all(name in commands for name in ("nats-server", "postgres", "sdk_server.py"))
         running.process.kill()
         running.process.wait(10)
         assert eventually(lambda: not any(child.is_running() for child in children))
-    with local(tmp_path) as again:
-        assert executor(tmp_path, "tools", "list").returncode == 0
+    with local(tmp_path / "data") as again:
+        assert executor(again.directory, "tools", "list").returncode == 0
         assert again.stop() == 0
 
 
@@ -178,8 +189,13 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-def test_a_full_disk_is_said_plainly(small_disk: Path) -> None:
+@pytest.mark.parametrize("full", [False, True], ids=["becomes full", "is full"])
+def test_a_full_disk_is_said_plainly(small_disk: Path, full: bool) -> None:
+    if full:
+        with contextlib.suppress(OSError), (small_disk / "filler").open("wb") as filler:
+            while True:
+                filler.write(b"\0" * 65536)
     refused = executor(small_disk / "data", "up", "--port", "0")
     assert refused.returncode == 1
-    assert "disk" in refused.stderr
+    assert "disk" in refused.stderr or "No space left" in refused.stderr
     assert "Traceback" not in refused.stderr
