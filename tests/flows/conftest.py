@@ -12,7 +12,7 @@ import pytest
 
 from executor_shared.ids import new_id
 from executor_shared.servers.postgres import PostgresServer
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_shared.testing.bus_fixtures import Nats, started
 from tests.flows.house import House, serving
 from tests.upstreams import ROOT, Running

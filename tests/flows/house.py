@@ -23,7 +23,7 @@ from executor_cli.client import Server, open_api
 from executor_cli.commands.documents import body_of
 from executor_cli.local.home import Home
 from executor_shared.contracts.base import ServiceName
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_shared.testing.bus_fixtures import Nats
 from tests.flows.serve import Task
 from tests.upstreams import ROOT

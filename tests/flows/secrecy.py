@@ -19,7 +19,7 @@ import nats
 from nats.aio.msg import Msg
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from executor_shared.service.settings import BusSettings, DatabaseSettings
+from executor_shared.settings import BusSettings, DatabaseSettings
 
 
 def _base64_cores(secret: bytes) -> Iterable[bytes]:

@@ -19,7 +19,7 @@ from executor_shared.contracts.base import ServiceName
 from executor_shared.service.environment import settings_of
 from executor_shared.service.logs import configure_logs
 from executor_shared.service.run import loop_factory
-from executor_shared.service.settings import BusSettings, DatabaseSettings, ServiceSettings
+from executor_shared.settings import BusSettings, DatabaseSettings, ServiceSettings
 
 _HOST = "127.0.0.1"
 

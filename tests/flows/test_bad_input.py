@@ -10,7 +10,7 @@ from mcp.shared.exceptions import MCPError
 
 from executor_cli.errors import CommandError
 from executor_shared.document import DocumentError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_shared.testing.bus_fixtures import Nats
 from tests.flows.conftest import crm_at, people, place
 from tests.flows.house import House, serving
@@ -52,6 +52,15 @@ class Strict:
             assert word in told, told
         assert await self.stands() == before
         return problem
+
+    async def sends(self, text: str, status: int, *words: str) -> None:
+        """As `refuses`, but without what the command line checks first."""
+        async with self.house.rest() as rest:
+            body = {"documents": [{"text": f"apiVersion: executor/v1\n{text}"}]}
+            response = await rest.send("POST", "config/apply", body)
+        assert response.status_code == status, response.text
+        for word in words:
+            assert word in response.text
 
     async def stands(self) -> tuple[object, ...]:
         """The configuration, every row behind it, and every credential that could be leased."""
@@ -112,6 +121,27 @@ async def test_a_description_that_cannot_be_parsed_is_refused_with_its_line(stri
     assert problem["code"] == "description_invalid"
 
 
+async def test_a_swagger_description_is_refused_with_the_way_out(strict: Strict):
+    (strict.house.folder / "new.yaml").write_text(
+        'swagger: "2.0"\ninfo: {title: x, version: "1"}\npaths: {}\n'
+    )
+    problem = await strict.refuses(_described(), 422, "new", "Swagger 2.0", "3.0", "Convert", NEW_SECRET="s")
+    assert problem["code"] == "description_invalid"
+
+
+async def test_what_was_refused_is_taken_once_it_is_right(strict: Strict):
+    (strict.house.folder / "new.yaml").write_text(_TREE.replace("3.1.0", "9.9"))
+    await strict.refuses(_described(), 422, "new", "9.9", NEW_SECRET="s")
+    (strict.house.folder / "new.yaml").write_text(_TREE)
+    applied = await strict.house.applied(_described(), NEW_SECRET="s")
+    assert {(change["noun"], change["action"]) for change in applied["changes"]} == {
+        ("integration", "create"),
+        ("connection", "create"),
+        ("policy", "create"),
+    }
+    await _away(strict, "integrations/new", "policies/about%20new")
+
+
 async def test_a_description_of_50_mib_is_refused_with_its_bound(strict: Strict):
     (strict.house.folder / "new.yaml").write_text("# padding\n" * (50 * _MIB // 10))
     await strict.refuses(_described(), 413, "new.yaml", "32 MiB", NEW_SECRET="s")
@@ -133,8 +163,13 @@ async def test_a_description_with_circular_references_works(strict: Strict):
         assert answer.outcome == "approval_required", answer.text
         answer = await agent.call("tree__trees_addTree", {"body": {"children": [{"children": [5]}]}})
         assert answer.code == "invalid_tool_arguments"
+    await _away(strict, "integrations/tree")
+
+
+async def _away(strict: Strict, *paths: str) -> None:
     async with strict.house.rest() as rest:
-        assert (await rest.send("DELETE", "integrations/tree")).status_code in {200, 204}
+        for path in paths:
+            assert (await rest.send("DELETE", path)).status_code in {200, 204}
 
 
 _TREE = """
@@ -165,11 +200,65 @@ async def test_a_slug_that_stands_twice_is_refused_with_both_lines(strict: Stric
     assert await strict.stands() == before
 
 
-async def test_an_upstream_that_cannot_be_reached_is_named(strict: Strict):
+async def test_a_slug_that_exists_in_another_kind_is_refused(strict: Strict):
+    text = 'integrations: [{slug: notes, kind: graphql, graphql: {url: "https://example.com/graphql"}}]\n'
+    await strict.refuses(text, 422, "integrations[0].kind", "notes", "mcp")
+
+
+async def test_a_slug_that_looks_like_one_that_exists_is_refused(strict: Strict):
+    text = 'integrations: [{slug: n0tes, kind: graphql, graphql: {url: "https://example.com/graphql"}}]\n'
+    await strict.refuses(text, 422, "integrations[0].slug", "looks like 'notes'", "another slug")
+
+
+@pytest.mark.parametrize("kind", ["soap", "OpenAPI"])
+async def test_an_unknown_kind_is_refused_with_those_that_are_known(strict: Strict, kind: str):
+    before = await strict.stands()
+    text = f"integrations:\n  - {{slug: new, kind: {kind}}}\n"
+    with pytest.raises(DocumentError, match="kind") as refused:
+        await strict.house.apply(text)
+    for word in (":3", "openapi", "mcp", "graphql"):
+        assert word in str(refused.value)
+    await strict.sends(text, 422, "kind", "openapi", "mcp", "graphql")
+    assert await strict.stands() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("connections:\n  - {integration: nowhere, name: main, owner: org}\n", ("nowhere", "crm", "notes")),
+        ("connections:\n  - {integration: crm, name: two, owner: org, auth: oauth}\n", ("auth", "oauth")),
+        (
+            "policies:\n  - {name: x, scope: 'toolkit:nowhere', match: {tool: a.b.c.d}, effect: block}\n",
+            ("scope", "nowhere"),
+        ),
+    ],
+    ids=["integration", "auth method", "toolkit"],
+)
+async def test_a_reference_that_leads_nowhere_is_named(strict: Strict, text: str, words: tuple[str, ...]):
+    await strict.refuses(text, 422, *words)
+
+
+@pytest.mark.parametrize("kind", ["openapi", "mcp", "graphql"])
+async def test_a_private_address_that_is_not_allowed_is_refused(strict: Strict, odd: Odd, kind: str):
+    block = {"openapi": "spec"}.get(kind, "url")
+    text = f"""
+integrations:
+  - {{slug: inside, kind: {kind}, {kind}: {{{block}: "{odd.url}/large"}}, auth: [{{name: token, type: bearer}}]}}
+connections:
+  - {{integration: inside, name: main, owner: org, credential: {{env: NEW_SECRET}}}}
+policies:
+  - {{name: about inside, scope: org, match: {{tool: inside.org.main.*}}, effect: block}}
+"""
+    problem = await strict.refuses(text, 403, "inside", "127.0.0.1", "network.allow", NEW_SECRET="s")
+    assert problem["code"] == "egress_refused"
+
+
+@pytest.mark.parametrize("kind", ["mcp", "graphql"])
+async def test_an_upstream_that_cannot_be_reached_is_named(strict: Strict, kind: str):
     port = free_port()
     text = f"""
 integrations:
-  - {{slug: gone, kind: mcp, mcp: {{url: "http://127.0.0.1:{port}/mcp"}}, network: {{allow: ["127.0.0.1:{port}"]}},
+  - {{slug: gone, kind: {kind}, {kind}: {{url: "http://127.0.0.1:{port}/x"}}, network: {{allow: ["127.0.0.1:{port}"]}},
      auth: [{{name: token, type: bearer}}]}}
 connections:
   - {{integration: gone, name: main, owner: org, credential: {{env: NEW_SECRET}}}}

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_shared.testing.bus_fixtures import Nats
 from tests.flows.conftest import people, three_kinds
 from tests.flows.house import ERAS, House, serving

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import http.server
 import json
+import re
 import shutil
+import threading
 import time
+import urllib.request
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,9 @@ from tests.upstreams import Running, Unavailable, git_command, github_descriptio
 pytestmark = pytest.mark.connected
 
 _IMPORT_SECONDS = 30.0
+_CONNECTION = "/mcp/connections/{}/org/main"
+_META = "io.modelcontextprotocol"
+_TOKEN = "github-token-6b1f20"
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
@@ -31,6 +38,42 @@ class Imported:
     applied: dict[str, Any]
     seconds: float
     operations: int
+    seen: "Seen"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came by on the way to the mock."""
+
+    url: str
+    requests: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
+
+
+@contextlib.contextmanager
+def _seeing(mock: str) -> Generator[Seen]:
+    """A door before the mock that keeps path and `Authorization` of every request."""
+
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.requests.append((self.path, self.headers.get("Authorization")))
+            with direct.open(mock + self.path, timeout=20) as answer:
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.end_headers()
+                self.wfile.write(answer.read())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        seen = Seen(f"http://127.0.0.1:{server.server_address[1]}")
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield seen
+        server.shutdown()
+        thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +81,26 @@ def github(house: House) -> Generator[Imported]:
     with contextlib.ExitStack() as stack:
         try:
             description = github_description()
-            mock = stack.enter_context(github_mock("/repos/{owner}/{repo}/license"))
+            mock = stack.enter_context(github_mock("/repos/{owner}/{repo}", "/repos/{owner}/{repo}/license"))
         except Unavailable as missing:
             pytest.skip(str(missing))
+        seen = stack.enter_context(_seeing(mock.url))
         shutil.copy(description, house.folder / "github.json")
         paths: dict[str, Any] = json.loads(description.read_text())["paths"]
         document = f"""
 integrations:
   - slug: github
     kind: openapi
-    openapi: {{spec: ./github.json, server: "{mock.url}"}}
-    network: {{allow: ["{place(mock.url)}"]}}
+    openapi: {{spec: ./github.json, server: "{seen.url}"}}
+    network: {{allow: ["{place(seen.url)}"]}}
 connections:
-  - {{integration: github, name: main, owner: org}}
+  - {{integration: github, name: main, owner: org, credential: {{env: GITHUB_SECRET}}}}
 """
         begun = time.monotonic()
-        applied = asyncio.run(house.applied(document))
+        applied = asyncio.run(house.applied(document, GITHUB_SECRET=_TOKEN))
         seconds = time.monotonic() - begun
-        yield Imported(house, applied, seconds, sum(len(_METHODS & set(path)) for path in paths.values()))
+        operations = sum(len(_METHODS & set(path)) for path in paths.values())
+        yield Imported(house, applied, seconds, operations, seen)
         asyncio.run(_remove(house, "github"))
 
 
@@ -82,17 +127,57 @@ async def test_githubs_operations_are_listed_in_full(github: Imported, era: str)
         names = [name for name in await agent.tools() if name.startswith("github__")]
     assert len(names) == github.operations
     assert len({name.casefold() for name in names}) == github.operations
-    assert max(map(len, names)) <= 46
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,46}", name) for name in names)
 
 
-async def test_one_of_githubs_operations_is_called(github: Imported):
+async def test_githubs_operations_are_listed_in_the_same_bytes_every_time(github: Imported):
+    first, second = await _listed(github.house), await _listed(github.house)
+    assert len(first) > 1
+    assert first == second
+
+
+async def _listed(house: House) -> list[bytes]:
+    """Every page of `tools/list` as it stands on the wire."""
+    pages: list[bytes] = []
+    params: dict[str, Any] = {
+        "_meta": {f"{_META}/protocolVersion": ERAS[1], f"{_META}/clientCapabilities": {}}
+    }
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": ERAS[1],
+        "mcp-method": "tools/list",
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}
+    async with house.rest("alice") as rest:
+        while True:
+            answer = await rest.http.post("/mcp", json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+            pages.append(answer.content)
+            cursor = answer.json()["result"].get("nextCursor")
+            if cursor is None:
+                return pages
+            params["cursor"] = cursor
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_one_of_githubs_operations_is_found_and_called_with_the_credential(github: Imported, era: str):
     async with github.house.rest() as rest:
         found = (await rest.get("tools?query=licenses+get+for+repo&integration=github"))["items"]
     assert found[0]["address"] == "github.org.main.licenses.getForRepo"
-    async with github.house.agent() as agent:
+    async with github.house.agent(era=era) as agent:
         answer = await agent.call(found[0]["name"], {"owner": "octocat", "repo": "hello-world"})
     assert answer.outcome == "ok", answer.text
     assert answer.structured["license"]["key"] == "mit"
+    assert github.seen.requests[-1] == ("/repos/octocat/hello-world/license", f"Bearer {_TOKEN}")
+
+
+async def test_githubs_connection_has_an_endpoint_of_its_own(github: Imported):
+    async with github.house.agent(path=_CONNECTION.format("github")) as agent:
+        assert len(await agent.tools()) == github.operations
+        answer = await agent.call("repos.get", {"owner": "octocat", "repo": "Hello-World"})
+    assert answer.outcome == "ok", answer.text
+    assert answer.structured["full_name"] == "octocat/Hello-World"
+    assert github.seen.requests[-1] == ("/repos/octocat/Hello-World", f"Bearer {_TOKEN}")
 
 
 def _added(house: House, slug: str, mcp: dict[str, Any], allow: list[str]) -> None:
@@ -108,28 +193,31 @@ def _added(house: House, slug: str, mcp: dict[str, Any], allow: list[str]) -> No
     asyncio.run(house.applied(yaml.safe_dump(document)))
 
 
+async def _through_both_doors(
+    house: House, era: str, slug: str, tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    """Call a tool in the whole catalog, and under its own name at its connection."""
+    for path, name in (("/mcp", f"{slug}__{tool}"), (_CONNECTION.format(slug), tool)):
+        async with house.agent(era=era, path=path) as agent:
+            assert name in await agent.tools()
+            answer = await agent.call(name, arguments)
+        assert answer.outcome == "ok", answer.text
+        assert says in answer.text
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_server_everything_is_proxied_over_http(house: House, everything_http: None, era: str):
-    async with house.agent(era=era) as agent:
-        answer = await agent.call("everything-http__get-sum", {"a": 2, "b": 40})
-    assert answer.outcome == "ok", answer.text
-    assert "42" in answer.text
+    await _through_both_doors(house, era, "everything-http", "get-sum", {"a": 2, "b": 40}, "42")
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_server_everything_is_proxied_over_stdio(house: House, everything_command: None, era: str):
-    async with house.agent(era=era) as agent:
-        answer = await agent.call("everything-stdio__get-sum", {"a": 2, "b": 40})
-    assert answer.outcome == "ok", answer.text
-    assert "42" in answer.text
+    await _through_both_doors(house, era, "everything-stdio", "get-sum", {"a": 2, "b": 40}, "42")
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_mcp_server_git_is_proxied(house: House, git: Path, era: str):
-    async with house.agent(era=era) as agent:
-        answer = await agent.call("git__git_log", {"repo_path": str(git)})
-    assert answer.outcome == "ok", answer.text
-    assert "First commit" in answer.text
+    await _through_both_doors(house, era, "git", "git_log", {"repo_path": str(git)}, "First commit")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from executor_shared.bus import MemoryHub
 from executor_shared.clock import FakeClock
 from executor_shared.db import Database
 from executor_shared.errors import CredentialUnavailableError, InvalidRequestError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 from executor_vault_broker.compose import opened_safe
 from executor_vault_broker.domain.keyring import KeyRing
 from executor_vault_broker.domain.ports import CredentialStore

@@ -12,7 +12,7 @@ from tests.standins.vault.answers import Asked, Refused
 
 from executor_shared.bus import MemoryHub
 from executor_shared.errors import NotFoundError
-from executor_shared.service.settings import DatabaseSettings
+from executor_shared.settings import DatabaseSettings
 
 from .house import opened, settings_of
 
