@@ -26,6 +26,7 @@ _auth: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 _block = st.sampled_from(
     [
         ("openapi", {"spec": "https://a.example/o.json", "server": "https://a.example"}),
+        ("openapi", {"spec": "https://a.example/o.json", "variables": {"region": "eu"}}),
         ("mcp", {"command": ["npx", "-y", "no"], "env": {"ON": "1e3"}}),
         ("mcp", {"url": "http://127.0.0.1:1/mcp"}),
         ("graphql", {"url": "https://a.example/graphql"}),

@@ -135,6 +135,7 @@ class OpenApiPart(Part):
 
     spec: Annotated[str, Field(min_length=1, max_length=2048)]
     server: Annotated[str, Field(pattern=r"^https?://", max_length=2048)] | None = None
+    variables: dict[str, Annotated[str, Field(max_length=256)]] | None = None
 
 
 class McpPart(Part):
