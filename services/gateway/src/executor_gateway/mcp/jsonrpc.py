@@ -19,6 +19,7 @@ NOT_NOW = 5030
 
 _MAX_DEPTH = 100
 _MAX_CONTAINERS = 200_000
+_MAX_VALUES = 200_000
 _MAX_ID = 256
 
 Object = dict[str, object]
@@ -93,10 +94,16 @@ def _too_deep(value: object) -> bool:
     return any(isinstance(item, dict | list) for item in level)
 
 
+def _commas(body: bytes) -> int:
+    """How many commas stand outside of strings."""
+    outside = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]
+    return sum(part.count(b",") for part in outside)
+
+
 def parse(body: bytes) -> object:
     """The JSON value in a body: UTF-8, no key twice in an object, at most 100 levels, finite numbers.
 
-    The number of brackets is bounded too, since it is what parsing takes its time for.
+    The numbers of brackets and of values are bounded too, since they are what parsing takes its time for.
 
     Raises:
         NotJsonError: otherwise.
@@ -105,6 +112,8 @@ def parse(body: bytes) -> object:
     brackets = body.count(b"{") + body.count(b"[")
     if brackets > _MAX_CONTAINERS:
         raise NotJsonError(f"more than {_MAX_CONTAINERS} objects and lists")
+    if body.count(b",") > _MAX_VALUES and _commas(body) > _MAX_VALUES:
+        raise NotJsonError(f"more than {_MAX_VALUES} values")
     try:
         value: object = _decoder.decode(body.decode())
     except NotJsonError:
