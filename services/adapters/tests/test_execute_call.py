@@ -271,6 +271,39 @@ async def test_an_echoed_credential_does_not_go_back(worker: Worker) -> None:
     assert shown["structuredContent"]["value"]["headers"]["Authorization"] == "Bearer [redacted]"
 
 
+async def test_a_credential_of_digits_that_comes_back_as_a_number_spoils_no_answer(worker: Worker) -> None:
+    worker.broker.secret = "12345678"
+
+    async def answer(_: Job) -> Executed:
+        return done({"account": 12345678, "more": [-12345678, 9123456780.5], "text": 'a " 12345678', "n": 1})
+
+    worker.kind.doing = answer
+    executed = await worker.call()
+    assert executed.outcome == "ok"
+    assert isinstance(executed.result, msgspec.Raw)
+    mark = "[redacted]"
+    assert msgspec.json.decode(executed.result)["structuredContent"]["value"] == {
+        "account": mark,
+        "more": [mark, mark],
+        "text": f'a " {mark}',
+        "n": 1,
+    }
+
+
+async def test_an_answer_that_cannot_be_read_without_the_credential_is_not_shown(worker: Worker) -> None:
+    worker.broker.secret = 'value":"ok'
+
+    async def answer(_: Job) -> Executed:
+        return done("ok")
+
+    worker.kind.doing = answer
+    executed = await worker.call()
+    assert executed.outcome == "ok"
+    assert isinstance(executed.result, msgspec.Raw)
+    (block,) = msgspec.json.decode(executed.result)["content"]
+    assert "repeats the credential" in block["text"]
+
+
 async def test_a_credential_in_an_error_does_not_go_back(worker: Worker) -> None:
     async def fail(_: Job) -> Executed:
         raise UpstreamError(f"{SECRET} is not known here.", code=Code.CONNECTION_REJECTED, sent=True)

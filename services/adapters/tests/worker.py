@@ -90,6 +90,7 @@ class Broker:
     reuse: float = 10.0
     refusing: ExecutorError | None = None
     before: Callable[[], Awaitable[None]] | None = None
+    secret: str = SECRET
     leased: list[Grant] = field(default_factory=list[Grant])
 
     async def lease(self, asked: LeaseCredential) -> Lease:
@@ -102,8 +103,8 @@ class Broker:
         if grant.credential is None:
             return Lease()
         credential = LeasedCredential(
-            injections=(Injection(carrier="header", name="Authorization", value=f"Bearer {SECRET}"),),
-            secrets=(SECRET,),
+            injections=(Injection(carrier="header", name="Authorization", value=f"Bearer {self.secret}"),),
+            secrets=(self.secret,),
             expires_at=time.time() + 60,
             reuse=self.reuse,
         )

@@ -28,6 +28,13 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("executor.adapters")
 _target = msgspec.json.Decoder(Target)
 _ANSWERED = frozenset({Code.UPSTREAM_RESPONSE_TOO_LARGE, Code.UPSTREAM_INVALID_RESPONSE})
 _OFF_LOOP_BYTES = 64 * 1024
+_NOT_SHOWN = msgspec.json.encode(
+    {
+        "content": [
+            {"type": "text", "text": "The upstream's answer repeats the credential and cannot be shown."}
+        ]
+    }
+)
 _MAYBE = "It may have happened: look before repeating it."
 
 
@@ -158,10 +165,14 @@ def _of_upstream(error: UpstreamError, grant: Grant) -> Executed:
 
 def _without_secrets(executed: Executed, redactor: Redactor, grant: Grant) -> Executed:
     plain = b"" if executed.result is msgspec.UNSET else bytes(executed.result)
-    clean = redactor.clean(plain)
+    clean = redactor.clean_json(plain)
     message = redactor.clean(executed.message.encode()).decode()
     if message == executed.message and clean is plain:
         return executed
     _log.warning("credential.echoed", credential=grant.credential, tool=grant.tool)
-    result = msgspec.UNSET if executed.result is msgspec.UNSET else msgspec.Raw(clean)
+    result = (
+        msgspec.UNSET
+        if executed.result is msgspec.UNSET
+        else msgspec.Raw(_NOT_SHOWN if clean is None else clean)
+    )
     return msgspec.structs.replace(executed, message=message, result=result)

@@ -5,12 +5,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 MARK = b"[redacted]"
 _SHORTEST = 4
 _BASE64_SKIP = ((0, 0), (1, 2), (2, 3))
 """Where a secret may stand within the three bytes of a base64 group, and the letters it shares there."""
 
 _RUN = re.compile(r"[A-Za-z0-9_.~-]+")  # what JSON, percent-encoding and HTML all leave as it is
+# A string, closed or not, or whatever else stands between the marks of JSON. Each letter is looked at once.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)|((?:[^\s,:{}\[\]"]++|\[redacted\])++)', re.DOTALL)
 _SHORT_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _ENTITIES = {"<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 # Escapes within escapes: text within JSON within JSON, a percent sign that was encoded again. Bounded, and
@@ -35,6 +39,29 @@ class Redactor:
             if needle.anchor in text:
                 text = needle.cut(text)
         return text
+
+    def clean_json(self, text: bytes) -> bytes | None:
+        """As `clean`, for JSON, which it stays; None where what is left cannot be read as JSON any more.
+
+        A number that was a secret becomes a string.
+        """
+        clean = self.clean(text)
+        if clean is text or _readable(clean):
+            return clean
+        quoted = _TOKEN.sub(_quoted, clean)
+        return quoted if _readable(quoted) else None
+
+
+def _readable(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def _quoted(token: "re.Match[bytes]") -> bytes:
+    return b'"' + MARK + b'"' if MARK in (token[1] or b"") else token[0]
 
 
 @dataclass(frozen=True, slots=True)
