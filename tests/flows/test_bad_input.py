@@ -200,14 +200,14 @@ async def test_a_slug_that_stands_twice_is_refused_with_both_lines(strict: Stric
     assert await strict.stands() == before
 
 
-async def test_a_slug_that_exists_in_another_kind_is_refused(strict: Strict):
+async def test_a_slug_that_exists_is_not_taken_over_while_a_connection_uses_it(strict: Strict):
     text = 'integrations: [{slug: notes, kind: graphql, graphql: {url: "https://example.com/graphql"}}]\n'
-    await strict.refuses(text, 422, "integrations[0].kind", "notes", "mcp")
+    await strict.refuses(text, 400, "integrations[0].auth", "notes/org/main", "token", "same document")
 
 
 async def test_a_slug_that_looks_like_one_that_exists_is_refused(strict: Strict):
     text = 'integrations: [{slug: n0tes, kind: graphql, graphql: {url: "https://example.com/graphql"}}]\n'
-    await strict.refuses(text, 422, "integrations[0].slug", "looks like 'notes'", "another slug")
+    await strict.refuses(text, 400, "integrations[0].slug", "looks like 'notes'", "another slug")
 
 
 @pytest.mark.parametrize("kind", ["soap", "OpenAPI"])
@@ -218,24 +218,30 @@ async def test_an_unknown_kind_is_refused_with_those_that_are_known(strict: Stri
         await strict.house.apply(text)
     for word in (":3", "openapi", "mcp", "graphql"):
         assert word in str(refused.value)
-    await strict.sends(text, 422, "kind", "openapi", "mcp", "graphql")
+    await strict.sends(text, 400, ":3: integrations[0].kind", "openapi", "mcp", "graphql")
     assert await strict.stands() == before
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("connections:\n  - {integration: nowhere, name: main, owner: org}\n", ("nowhere", "crm", "notes")),
-        ("connections:\n  - {integration: crm, name: two, owner: org, auth: oauth}\n", ("auth", "oauth")),
+        (
+            "connections:\n  - {integration: nowhere, name: main, owner: org}\n",
+            (":3: connections[0].integration", "nowhere", "known: crm, notes"),
+        ),
+        (
+            "connections:\n  - {integration: crm, name: two, owner: org, auth: oauth}\n",
+            (":3: connections[0].auth", "no such method", "accepted: apiKey"),
+        ),
         (
             "policies:\n  - {name: x, scope: 'toolkit:nowhere', match: {tool: a.b.c.d}, effect: block}\n",
-            ("scope", "nowhere"),
+            (":3: policies[0].scope", "nowhere", "known: none yet"),
         ),
     ],
     ids=["integration", "auth method", "toolkit"],
 )
 async def test_a_reference_that_leads_nowhere_is_named(strict: Strict, text: str, words: tuple[str, ...]):
-    await strict.refuses(text, 422, *words)
+    await strict.refuses(text, 400, *words)
 
 
 @pytest.mark.parametrize("kind", ["openapi", "mcp", "graphql"])
@@ -249,7 +255,7 @@ connections:
 policies:
   - {{name: about inside, scope: org, match: {{tool: inside.org.main.*}}, effect: block}}
 """
-    problem = await strict.refuses(text, 403, "inside", "127.0.0.1", "network.allow", NEW_SECRET="s")
+    problem = await strict.refuses(text, 422, "inside", "127.0.0.1", "network.allow", NEW_SECRET="s")
     assert problem["code"] == "egress_refused"
 
 

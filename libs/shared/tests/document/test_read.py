@@ -175,6 +175,12 @@ class _Known:
     def toolkit(self, slug: str) -> bool:
         return slug == "there"
 
+    def integrations(self) -> tuple[str, ...]:
+        return ("crm",)
+
+    def toolkits(self) -> tuple[str, ...]:
+        return ("there",)
+
 
 def test_what_stands_nowhere_is_dangling() -> None:
     text = document(
@@ -190,8 +196,8 @@ def test_what_stands_nowhere_is_dangling() -> None:
         read([Source(text, "executor.yaml")], _Known())
     assert [str(p) for p in refused.value.problems] == [
         "executor.yaml:4: connections[1].auth: the integration has no such method; accepted: api-key",
-        "executor.yaml:5: connections[2].integration: there is no integration 'erp'",
-        "executor.yaml:8: policies[1].scope: there is no toolkit 'gone'",
+        "executor.yaml:5: connections[2].integration: there is no integration 'erp'; known: crm",
+        "executor.yaml:8: policies[1].scope: there is no toolkit 'gone'; known: there",
     ]
 
 

@@ -82,7 +82,7 @@ async def test_every_error_of_a_document_is_told_with_its_line(client: Any, admi
     answer = await client.post("/api/v1/config/plan", headers=admin, content=text)
     assert answer.status_code == 400
     assert answer.json()["details"]["errors"] == [
-        "configuration.yaml:3: connections[0].integration: there is no integration 'erp'",
+        "configuration.yaml:3: connections[0].integration: there is no integration 'erp'; known: crm",
         "configuration.yaml:4: connections[1].auth: the integration has no such method; accepted: api-key",
     ]
 

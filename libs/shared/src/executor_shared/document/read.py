@@ -38,6 +38,14 @@ class Known(Protocol):
         """Whether there is such a toolkit."""
         ...
 
+    def integrations(self) -> tuple[str, ...]:
+        """Slugs of all integrations, to be named where another one was meant."""
+        ...
+
+    def toolkits(self) -> tuple[str, ...]:
+        """Slugs of all toolkits, likewise."""
+        ...
+
 
 class NothingKnown:
     """Nothing can be said of what exists: whatever a document does not define is left to the server."""
@@ -49,6 +57,14 @@ class NothingKnown:
     def toolkit(self, slug: str) -> bool:  # noqa: ARG002
         """Anything may exist."""
         return True
+
+    def integrations(self) -> tuple[str, ...]:
+        """None is known by name."""
+        return ()
+
+    def toolkits(self) -> tuple[str, ...]:
+        """None is known by name."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

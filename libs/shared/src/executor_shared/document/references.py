@@ -8,6 +8,7 @@ from executor_shared.document.models import AuthPart, ConnectionPart, DocumentPa
 from executor_shared.document.problems import Path, Problem
 from executor_shared.document.yaml_tree import Tree
 
+_SHOWN = 50
 Documents = Sequence[tuple[Tree, DocumentPart]]
 
 
@@ -15,6 +16,10 @@ class _Known(Protocol):
     def integration(self, slug: str) -> tuple[str, ...] | None: ...
 
     def toolkit(self, slug: str) -> bool: ...
+
+    def integrations(self) -> tuple[str, ...]: ...
+
+    def toolkits(self) -> tuple[str, ...]: ...
 
 
 def dangling(documents: Documents, known: _Known) -> list[Problem]:
@@ -120,14 +125,18 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
+def _known(names: Iterable[str]) -> str:
+    return _list(sorted(names)[:_SHOWN]) or "none yet"
+
+
 def _against_known(
     tree: Tree, place: Path, connection: ConnectionPart, known: _Known, defined: dict[str, list[AuthPart]]
 ) -> Iterator[Problem]:
     methods = known.integration(connection.integration)
     if methods is None:
-        here = f"; defined here: {_list(sorted(defined))}" if defined else ""
+        names = _known({*defined, *known.integrations()})
         yield tree.problem(
-            (*place, "integration"), f"there is no integration {connection.integration!r}{here}"
+            (*place, "integration"), f"there is no integration {connection.integration!r}; known: {names}"
         )
     elif methods and connection.auth and connection.auth not in methods:
         yield tree.problem(
@@ -141,4 +150,7 @@ def _scopes(documents: Documents, known: _Known) -> Iterator[Problem]:
         for index, policy in enumerate(document.policies):
             kind, _, slug = policy.scope.partition(":")
             if kind == "toolkit" and slug not in defined and not known.toolkit(slug):
-                yield tree.problem(("policies", index, "scope"), f"there is no toolkit {slug!r}")
+                names = _known({*defined, *known.toolkits()})
+                yield tree.problem(
+                    ("policies", index, "scope"), f"there is no toolkit {slug!r}; known: {names}"
+                )

@@ -20,3 +20,11 @@ class InView:
     def toolkit(self, slug: str) -> bool:
         """Whether there is such a toolkit."""
         return self.view.toolkit(self.tenant, slug) is not None
+
+    def integrations(self) -> tuple[str, ...]:
+        """Slugs of all integrations."""
+        return tuple(found.slug for found in self.view.integrations(self.tenant))
+
+    def toolkits(self) -> tuple[str, ...]:
+        """Slugs of all toolkits."""
+        return tuple(found.slug for found in self.view.toolkits(self.tenant))
