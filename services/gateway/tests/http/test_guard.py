@@ -1,3 +1,4 @@
+import asyncio
 import re
 from typing import Any
 
@@ -167,6 +168,31 @@ async def test_a_configuration_may_be_large_but_only_an_administrators(
     answer = await client.post("/api/v1/config/plan", headers=admin, content=large)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
     assert "larger than 1024 KiB" in answer.json()["detail"]
+
+
+async def test_who_may_not_configure_holds_up_nobody_who_may(
+    client: Any, admin: dict[str, str], agent: dict[str, str]
+) -> None:
+    free, arrived = asyncio.Event(), asyncio.Event()
+    begun = 0
+
+    async def slow() -> Any:
+        nonlocal begun
+        begun += 1
+        if begun == 2:
+            arrived.set()
+        yield b"{"
+        await free.wait()
+
+    held = [
+        asyncio.create_task(client.post("/api/v1/config/apply", headers=agent, content=slow()))
+        for _ in range(2)
+    ]
+    await arrived.wait()
+    answer = await client.post("/api/v1/config/plan", headers=admin, content=b"#")
+    free.set()
+    assert answer.status_code == 400, answer.text
+    assert [each.status_code for each in await asyncio.gather(*held)] == [403, 403]
 
 
 async def test_an_unforeseen_error_is_told_by_an_id_alone(

@@ -82,7 +82,8 @@ class Guard:
             return
         with context.opened(CallContext(new_call_id(), time.time() + _SECONDS)):
             identity = scope[IDENTITY] = await self._who(scope)
-        if _LARGE.fullmatch(scope["path"]) and scope["method"] == "POST":
+        large = _LARGE.fullmatch(scope["path"]) and scope["method"] == "POST"
+        if large and identity.principal.admin:  # anybody else is refused there, and takes no place for that
             await self._pass_large(identity, scope, receive, send)
         else:
             await self._pass(identity, scope, receive, send, _BYTES, _SECONDS)
@@ -93,8 +94,7 @@ class Guard:
                 "As many configuration changes as this gateway takes are under way; nothing was done."
             )
         async with self._large:
-            size = CONFIGURATION_BYTES if identity.principal.admin else _BYTES
-            await self._pass(identity, scope, receive, send, size, _CONFIGURATION_SECONDS)
+            await self._pass(identity, scope, receive, send, CONFIGURATION_BYTES, _CONFIGURATION_SECONDS)
 
     async def _pass(
         self, identity: Identity, scope: Scope, receive: Receive, send: Send, size: int, seconds: float
