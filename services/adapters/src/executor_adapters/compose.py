@@ -34,7 +34,11 @@ def installed(enabled: tuple[str, ...]) -> Iterator[AdapterKind]:
 
 
 async def _opened(stack: AsyncExitStack, block: AdaptersBlock, egress: GuardedEgress) -> Registry:
-    options = KindOptions(allow_stdio=block.allow_stdio, max_description_bytes=block.max_description_bytes)
+    options = KindOptions(
+        allow_stdio=block.allow_stdio,
+        stdio_folder=block.stdio_folder,
+        max_description_bytes=block.max_description_bytes,
+    )
     adapters: dict[str, Adapter] = {}
     for kind in choose(installed(block.enabled_kinds), block.enabled_kinds):
         adapters[kind.name] = await stack.enter_async_context(kind.open(egress, options))

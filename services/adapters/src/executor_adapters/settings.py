@@ -21,6 +21,11 @@ class AdaptersBlock(Block):
         False,  # noqa: FBT003
         description="Let integrations name commands that this worker runs (MCP over stdio). On in local mode.",
     )
+    stdio_folder: str = Field(
+        "/",
+        min_length=1,
+        description="Folder in which those commands run. In local mode: where it was started.",
+    )
     allow_loopback: bool = Field(
         False,  # noqa: FBT003
         description="Let integrations name loopback addresses in network.allow. On in local mode.",

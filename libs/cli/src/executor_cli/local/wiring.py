@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -15,6 +16,9 @@ from executor_shared.service.environment import settings_of
 from executor_shared.settings import BusSettings, DatabaseSettings, ServiceSettings
 
 _POOL = 5
+_OURS_TO_SUGGEST = frozenset({"public_url", "stdio_folder"})
+"""Where the environment names something else, it is right."""
+
 _LOOPBACK = ("127.0.0.0/8", "[::1/128]")
 
 
@@ -41,8 +45,10 @@ class Wiring:
         """The settings of one service; the environment may still say more (log level, limits)."""
         from_environment = settings_of(kind)
         update: dict[str, Any] = {"bus": self.bus(name)}
-        for block, fields in self._given()[name].items():
+        for block, given in self._given()[name].items():
             present = getattr(from_environment, block)
+            named = present.model_fields_set & _OURS_TO_SUGGEST
+            fields = {field: value for field, value in given.items() if field not in named}
             update[block] = type(present).model_validate({**present.model_dump(), **fields})
         return from_environment.model_copy(update=update)
 
@@ -72,6 +78,11 @@ class Wiring:
             },
             ServiceName.ADAPTERS: {
                 "grants": public,
-                "adapters": {"allow_stdio": True, "allow_loopback": True, "forbidden": forbidden},
+                "adapters": {
+                    "allow_stdio": True,
+                    "stdio_folder": str(Path.cwd()),
+                    "allow_loopback": True,
+                    "forbidden": forbidden,
+                },
             },
         }

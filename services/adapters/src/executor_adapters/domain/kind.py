@@ -76,6 +76,7 @@ class KindOptions:
     """What the operator decided for kinds."""
 
     allow_stdio: bool = False
+    stdio_folder: str = "/"
     max_description_bytes: int = 32 * 1024 * 1024
 
 

@@ -16,7 +16,7 @@ from tests.upstreams import git_command, sdk_command
 
 from executor_adapters.kinds.mcp import KIND
 from executor_adapters.kinds.mcp.pool import Pool
-from executor_adapters.kinds.mcp.stdio import connect
+from executor_adapters.kinds.mcp.stdio import Child, Program, connect
 from executor_shared.context import deadline_in
 from executor_shared.errors import Code, ExecutorError, UpstreamError
 
@@ -162,12 +162,23 @@ async def test_children_end_with_the_kind():
     await gone(int(pid))
 
 
+async def test_a_program_runs_in_the_folder_that_the_operator_chose(tmp_path: Path):
+    (tmp_path / "here").symlink_to("/bin/pwd")
+    child = await Child.start(Program(("./here",), folder=str(tmp_path)))
+    assert await child.read() == f"{tmp_path}\n".encode()
+    await child.stop()
+    with pytest.raises(
+        UpstreamError, match=r"'./gone' of git cannot be started in the folder .*No such file"
+    ):
+        await Child.start(Program(("./gone",), label="git", folder=str(tmp_path)))
+
+
 async def test_an_idle_process_is_stopped_and_a_busy_one_is_not():
     pool = Pool()
     key = ("target", "connection", "credential")
 
     async def start() -> object:
-        return await connect(tuple(sdk_command()), {}, "up")
+        return await connect(Program(tuple(sdk_command())))
 
     with deadline_in(20):
         async with pool.borrowed(key, start) as upstream:  # type: ignore[arg-type]
@@ -181,9 +192,9 @@ async def test_an_idle_process_is_stopped_and_a_busy_one_is_not():
 
 ORPHANER = """
 import asyncio, sys
-from executor_adapters.kinds.mcp.stdio import connect
+from executor_adapters.kinds.mcp.stdio import Program, connect
 async def main():
-    server = await connect(tuple(sys.argv[1:]), {}, "up")
+    server = await connect(Program(tuple(sys.argv[1:])))
     print(server.pid, flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())

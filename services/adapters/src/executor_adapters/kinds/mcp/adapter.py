@@ -128,9 +128,14 @@ class McpAdapter:
                 )
             secret = credentials.environment(credential)
             secrets = tuple({*filter(None, secret.values()), *(credential.secrets if credential else ())})
-            return await stdio.connect(
-                server.command, {**dict(server.env), **secret}, target.integration, secrets
+            program = stdio.Program(
+                server.command,
+                {**dict(server.env), **secret},
+                label=target.integration,
+                folder=self._options.stdio_folder,
+                secrets=secrets,
             )
+            return await stdio.connect(program)
         return await probe.connect(credentials.endpoint(self._egress, server.url, target.network, credential))
 
 

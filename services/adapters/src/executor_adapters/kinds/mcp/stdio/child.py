@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -37,6 +38,26 @@ def _death_note() -> Callable[[], None] | None:
     return note
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is to be run.
+
+    Attributes:
+        command: the program and its arguments.
+        env: its environment, beside PATH and HOME of ours.
+        label: how it is called in the log.
+        folder: where it runs; a relative path of the program begins there.
+        secrets: texts that are blotted out where the program complains.
+
+    """
+
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    label: str = "local"
+    folder: str = os.sep
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
 class Child:
     """A running program that speaks in lines on its standard input and output."""
 
@@ -48,16 +69,8 @@ class Child:
         self._complaints = asyncio.get_running_loop().create_task(self._log_stderr())
 
     @classmethod
-    async def start(
-        cls, command: tuple[str, ...], env: Mapping[str, str], label: str, secrets: tuple[str, ...] = ()
-    ) -> "Child":
-        """Start the program with this environment and, of ours, only PATH and HOME.
-
-        Args:
-            command: the program and its arguments.
-            env: its environment.
-            label: how it is called in the log.
-            secrets: texts that are blotted out where the program complains.
+    async def start(cls, program: Program) -> "Child":
+        """Start the program with its environment and, of ours, only PATH and HOME.
 
         Raises:
             UpstreamError: it cannot be started; nothing was sent.
@@ -66,21 +79,23 @@ class Child:
         own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         try:
             process = await asyncio.create_subprocess_exec(
-                *command,
+                *program.command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**own, **env},
-                cwd=os.sep,
+                env={**own, **program.env},
+                cwd=program.folder,
                 limit=MAX_LINE,
                 start_new_session=True,  # so that it can be stopped with everything it started
                 preexec_fn=_death_note(),
             )
         except (OSError, ValueError) as error:
             raise UpstreamError(
-                f"The program {command[0]!r} of {label} cannot be started: {_reason(error)}.", sent=False
+                f"The program {program.command[0]!r} of {program.label} cannot be started in the folder "
+                f"{program.folder!r}: {_reason(error)}.",
+                sent=False,
             ) from error
-        return cls(process, label, secrets)
+        return cls(process, program.label, program.secrets)
 
     @property
     def pid(self) -> int:

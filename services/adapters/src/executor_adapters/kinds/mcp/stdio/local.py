@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from executor_adapters.kinds.mcp.headers import MODERN_VERSION
 from executor_adapters.kinds.mcp.probe import DISCOVER, verdict
 from executor_adapters.kinds.mcp.remote import greeted, hello
-from executor_adapters.kinds.mcp.stdio.child import MAX_LINE, Child
+from executor_adapters.kinds.mcp.stdio.child import MAX_LINE, Child, Program
 from executor_adapters.kinds.mcp.upstream import About, with_envelope
 from executor_adapters.kinds.mcp.wire import Answer, Incoming, decode, encode, encode_reply, to_answer
 from executor_shared.context import current
@@ -168,9 +168,7 @@ class LocalConversation:
         await self._line.close()
 
 
-async def connect(
-    command: tuple[str, ...], env: Mapping[str, str], label: str, secrets: tuple[str, ...] = ()
-) -> LocalConversation:
+async def connect(program: Program) -> LocalConversation:
     """Start a local server and find out which era it speaks.
 
     A server that ends on a message it does not know is started once more and greeted the old way.
@@ -179,13 +177,13 @@ async def connect(
         UpstreamError: it cannot be started, or does not answer as an MCP server.
 
     """
-    line = _Line(await Child.start(command, env, label, secrets))
+    line = _Line(await Child.start(program))
     try:
         about = await _modern(line)
         if about is None:
             if not line.alive:
                 await line.close()
-                line = _Line(await Child.start(command, env, label, secrets))
+                line = _Line(await Child.start(program))
             about = greeted(await line.ask("initialize", hello(), MAX_LINE))
             await line.tell("notifications/initialized")
     except BaseException:
