@@ -22,6 +22,7 @@ class ApplyPolicies:
 
     async def __call__(self, ask: ApplyPolicy) -> PolicyApplied:
         """The changes, made or planned, and what was before."""
+        await self.standing.refresh()  # whoever is no administrator any more must not become one again
         caller = administrator(self.standing, ask.proof)
         check_document(ask, self.conditions)
 

@@ -31,6 +31,7 @@ class GrantDiscoveries:
 
     async def __call__(self, ask: GrantDiscovery) -> DiscoveryGranted:
         """The grant."""
+        await self.standing.refresh()  # a credential may go out on it
         caller = administrator(self.standing, ask.proof)
         now = self.clock.now()
         context = current()

@@ -30,6 +30,7 @@ class ResolveApprovals:
     async def __call__(self, ask: ResolveApproval) -> Approval:
         """The approval as it now stands."""
         check_prose(ask.reason, _MAX_REASON, "reason")
+        await self.standing.refresh()  # who decides must be one of now, not of the last event
         who, now = self.standing.who(ask.proof), self.clock.now()
         found = await visible_approval(self.approvals, who, ask.id)
         _check_may(found, who, ask.decision)
