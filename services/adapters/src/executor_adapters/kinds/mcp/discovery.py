@@ -1,5 +1,7 @@
 """All tools of an upstream, page by page; a bad one is set aside and harms no other."""
 
+import asyncio
+
 import msgspec
 
 from executor_adapters.kinds.mcp.definition import SetAsideError, discovered
@@ -41,9 +43,14 @@ async def find_tools(upstream: Upstream, max_bytes: int) -> Found:
         UpstreamError, HttpRefusedError: as `Upstream.ask`.
 
     """
+    # Thousands of schemas are compiled: in a thread, or every call of this worker would wait meanwhile.
+    return await asyncio.to_thread(_usable, await _all(upstream, max_bytes))
+
+
+def _usable(listed: list[msgspec.Raw]) -> Found:
     tools: dict[str, DiscoveredTool] = {}
     set_aside: dict[str, str] = {}
-    for position, raw in enumerate(await _all(upstream, max_bytes)):
+    for position, raw in enumerate(listed):
         try:
             tool = discovered(raw)
         except SetAsideError as problem:

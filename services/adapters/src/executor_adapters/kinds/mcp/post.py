@@ -1,6 +1,7 @@
 """One JSON-RPC message over streamable HTTP: posted, and its answer read from JSON or from a stream."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from executor_adapters.domain.ports import Egress, Headers, IncomingStream, Outgoing
@@ -11,6 +12,7 @@ from executor_shared.errors import UpstreamError
 
 _MAX_REQUESTS_OF_UPSTREAM = 32
 _ACK_BYTES = 64 * 1024
+_PIECE_BYTES = 16 * 1024
 _SUCCESS = range(200, 300)
 _STATUS_FIRST = frozenset({401, 403, 407, 429})
 _SERVER_FAILURE = 500
@@ -110,8 +112,8 @@ async def _from_stream(
     response: IncomingStream, request: int, max_bytes: int, on_request: OnRequest | None
 ) -> Answer:
     parser, asked = EventParser(max_bytes), 0
-    async for chunk in response.chunks():
-        for event in parser.feed(chunk):
+    async for piece in _pieces(response):
+        for event in parser.feed(piece):
             messages = decode(event)
             if (answer := answer_in(messages, request, response.status)) is not None:
                 return answer
@@ -122,3 +124,11 @@ async def _from_stream(
                         raise invalid("more requests of its own than a call may have")
                     await on_request(message)
     raise invalid("a stream that ended without the answer")
+
+
+async def _pieces(response: IncomingStream) -> AsyncIterator[bytes]:
+    """The body in small pieces: a large one of nothing but line breaks must not hold up other calls."""
+    async for chunk in response.chunks():
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            yield chunk[start : start + _PIECE_BYTES]
+            await asyncio.sleep(0)
