@@ -1,6 +1,7 @@
 """What stands in the headers of a frame: the call's context, or a named error."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
@@ -40,6 +41,8 @@ def read_context(found: Mapping[str, str]) -> CallContext:
     try:
         deadline = float(found.get(DEADLINE, "0"))
     except ValueError:
+        deadline = 0.0
+    if not math.isfinite(deadline):  # NaN is neither before nor after anything
         deadline = 0.0
     call = CallId(found[CALL]) if CALL in found else new_call_id()
     return CallContext(call, deadline, found.get(TENANT, ""), found.get(TRACE))
