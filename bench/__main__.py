@@ -1,12 +1,12 @@
 """`python -m bench`: direct upstream against through Executor, interleaved."""
 
 import argparse
-import asyncio
 import json
 import platform
 import statistics
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,9 +102,9 @@ async def _list_times(target: Target) -> dict[str, float]:
     connection = await Connection(target.url, target.headers("tools/list")).open()
     body, times = target.body("tools/list"), list[float]()
     for _ in range(12):
-        before = asyncio.get_running_loop().time()
+        before = time.perf_counter()
         await connection.post(body)
-        times.append(1000 * (asyncio.get_running_loop().time() - before))
+        times.append(1000 * (time.perf_counter() - before))
     connection.close()
     return {"first_ms": times[0], "repeated_ms": statistics.median(times[1:])}
 

@@ -1,5 +1,6 @@
 """The registry, the memory of calls, the room of an origin, kept leases, credentials in requests."""
 
+import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
@@ -136,6 +137,50 @@ async def test_a_kept_lease_is_for_one_tenant_connection_and_origin(other: Grant
     await leasing(read_grant(), "1")
     await leasing(other, "2")
     assert broker.asked == ["1", "2"]
+
+
+@dataclass
+class SlowBroker(Broker):
+    """Answers when it is told to; refuses the grants that it is told to."""
+
+    answer: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: frozenset[str] = frozenset()
+
+    async def lease(self, signed: str) -> LeasedCredential:
+        leased = await super().lease(signed)
+        await self.answer.wait()
+        if signed in self.refused:
+            raise GrantRefusedError("not this one")
+        return leased
+
+
+async def test_of_many_reads_at_once_one_leases_for_all() -> None:
+    clock = FakeClock()
+    broker = SlowBroker(clock)
+    leasing = Leasing(broker, clock)
+    calls = [asyncio.create_task(leasing(read_grant(), str(number))) for number in range(32)]
+    await asyncio.sleep(0)
+    broker.answer.set()
+    held = await asyncio.wait_for(asyncio.gather(*calls), 5)
+    assert broker.asked == ["0"]
+    assert all(one.credential is held[0].credential for one in held)
+
+
+@pytest.mark.parametrize("how", ["refused", "not kept", "changed"])
+async def test_who_waited_leases_for_itself_where_there_is_nothing_to_share(how: str) -> None:
+    clock = FakeClock()
+    broker = SlowBroker(clock, reuse=0 if how == "not kept" else 10)
+    broker.refused = frozenset({"0"}) if how == "refused" else frozenset()
+    leasing = Leasing(broker, clock)
+    calls = [asyncio.create_task(leasing(read_grant(), str(number))) for number in range(3)]
+    await asyncio.sleep(0)
+    if how == "changed":
+        leasing.drop("cred")
+    broker.answer.set()
+    held = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+    assert broker.asked == (["0", "1", "2"] if how == "not kept" else ["0", "1"])
+    assert isinstance(held[0], GrantRefusedError) == (how == "refused")
+    assert not isinstance(held[1], BaseException)
 
 
 async def test_kept_leases_are_bounded() -> None:

@@ -1,5 +1,6 @@
 """Credentials for granted calls: leased each time, or kept for a few seconds for calls that only read."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ class Leasing:
     broker: Leases
     clock: Clock
     _kept: "OrderedDict[Key, Held]" = field(default_factory=OrderedDict)
+    _under_way: dict[Key, asyncio.Event] = field(default_factory=dict[Key, asyncio.Event])
     _changes: int = 0
 
     async def __call__(self, grant: Grant, signed: str) -> Held:
@@ -45,18 +47,37 @@ class Leasing:
         if grant.credential is None and (reads or grant.purpose == "discover"):
             return NOTHING
         key = (grant.tenant, grant.credential or "", grant.connection, grant.origin)
-        kept = self._kept.get(key) if reads else None
-        if kept and kept.until > self.clock.now():
-            return kept
+        if not reads:
+            return await self._leased(key, signed, keep=False)
+        return self._fresh(key) or await self._in_turn(key, signed)
+
+    async def _in_turn(self, key: Key, signed: str) -> Held:
+        """Of many calls that need the same lease at once, one asks and the others wait for what it gets."""
+        first = self._under_way.get(key)
+        if first is not None:
+            await first.wait()
+            return self._fresh(key) or await self._leased(key, signed, keep=True)
+        self._under_way[key] = done = asyncio.Event()
+        try:
+            return await self._leased(key, signed, keep=True)
+        finally:
+            del self._under_way[key]
+            done.set()
+
+    async def _leased(self, key: Key, signed: str, *, keep: bool) -> Held:
         changes = self._changes
         credential = await self.broker.lease(signed)
         if credential is None:
             return NOTHING
         until = min(credential.expires_at, self.clock.now() + credential.reuse)
         held = Held(credential, Redactor(credential.secrets), until)
-        if reads and credential.reuse > 0 and changes == self._changes:
+        if keep and credential.reuse > 0 and changes == self._changes:
             self._keep(key, held)
         return held
+
+    def _fresh(self, key: Key) -> Held | None:
+        kept = self._kept.get(key)
+        return kept if kept and kept.until > self.clock.now() else None
 
     def drop(self, credential: str) -> None:
         """Forget a credential that changed; one being leased right now is not kept either."""
