@@ -129,10 +129,8 @@ async def _record(story: Story, stage: Stage) -> None:
         async with open_api(Server(stage.executor_url, stage.admin_token)) as api:
             calls: list[dict[str, Any]] = (await api.get("calls", limit=50))["items"]
         for call in reversed(calls):
-            why = f"  ({call['rule']})" if call.get("rule") else ""
-            story.say(
-                f"{call['id']}  {call['subject']:<6} {call.get('outcome') or call['state']:<18}{call['tool']}{why}"
-            )
+            ended = call.get("outcome") or call["state"]
+            story.say(f"{ended:<18} {call['tool']:<30} {call['id']}")
         check(calls, "there is no record")
 
 
