@@ -8,7 +8,7 @@ from executor_cli.local.home import Home
 AGENT = "agent"
 _DOCUMENT = f"""apiVersion: executor/v1
 principals:
-  - {{subject: {AGENT}, key: {{file: agent-token}}}}
+  - {{subject: {AGENT}}}
 """
 
 

@@ -1,6 +1,7 @@
 """The REST API of a running Executor, for the commands."""
 
 import os
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,12 +16,21 @@ _TOTAL_SECONDS = 300
 _CONNECT_SECONDS = 5
 
 
+_OWN_NAMES = frozenset({"EXECUTOR_DATA_DIR", "EXECUTOR_URL", "EXECUTOR_TOKEN"})
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where Executor is, and who we are to it."""
+    """Where Executor is, and who we are to it.
+
+    Attributes:
+        hint: what to do when the token is refused.
+
+    """
 
     url: str
     token: str
+    hint: str = ""
 
 
 def find_server(*, agent: bool = False) -> Server:
@@ -30,10 +40,11 @@ def find_server(*, agent: bool = False) -> Server:
         agent: act as the machine's agent instead of its administrator.
 
     Raises:
-        CommandError: nothing is named and nothing runs; says both ways.
+        CommandError: nothing is named and nothing runs; says both ways. Or a name is misspelt, or no URL.
 
     """
-    url, token = os.environ.get("EXECUTOR_URL"), os.environ.get("EXECUTOR_TOKEN")
+    _check_names()
+    url, token = _named_url(), os.environ.get("EXECUTOR_TOKEN")
     home = Home(data_dir(None))
     running = home.running()
     if url is None and running is None:
@@ -41,11 +52,35 @@ def find_server(*, agent: bool = False) -> Server:
             f"No Executor runs from {home.directory}. Start one with `executor up`, or name another with "
             "EXECUTOR_URL=https://… EXECUTOR_TOKEN=…"
         )
+    hint = "Check EXECUTOR_TOKEN."
     if token is None and url is None:
         token = home.agent_token() if agent else home.admin_token()
+        hint = _agent_hint(home) if agent else f"It is the one in {home.token_file}; start Executor again."
     if token is None:
         raise CommandError("EXECUTOR_URL is set: set EXECUTOR_TOKEN too, to an API key of yours.")
-    return Server((url or (running.url if running else "")).rstrip("/"), token)
+    return Server((url or (running.url if running else "")).rstrip("/"), token, hint)
+
+
+def _check_names() -> None:
+    """Settings of services may stand in the same environment; a misspelt name of ours may not."""
+    for name in os.environ:
+        if name.startswith("EXECUTOR_") and "__" not in name and name not in _OWN_NAMES:
+            raise CommandError(f"{name} is not a setting. Commands know {', '.join(sorted(_OWN_NAMES))}.")
+
+
+def _named_url() -> str | None:
+    url = os.environ.get("EXECUTOR_URL")
+    if url is not None and not re.match(r"https?://[^/]", url):
+        raise CommandError(f"EXECUTOR_URL: expected an address such as http://127.0.0.1:8484, not {url!r}.")
+    return url
+
+
+def _agent_hint(home: Home) -> str:
+    entry = f"{{subject: agent, key: {{file: {home.agent_token_file}}}}}"
+    return (
+        f"It is the one in {home.agent_token_file}: its principal was removed or got another key. To let it in "
+        f"again, apply a document with\n  principals: [{entry}]"
+    )
 
 
 class Api:
@@ -85,7 +120,8 @@ class Api:
         try:
             async with self._session.request(method, url, allow_redirects=False, **options) as response:
                 if response.status >= 400:  # noqa: PLR2004 - HTTP errors
-                    raise CommandError(await _problem(response))
+                    hint = f" {self.server.hint}" if response.status == 401 else ""  # noqa: PLR2004
+                    raise CommandError(await _problem(response) + hint)
                 yield response
         except aiohttp.ClientConnectionError as error:
             raise CommandError(f"Executor at {self.server.url} cannot be reached. Is it running?") from error

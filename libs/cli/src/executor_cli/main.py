@@ -14,6 +14,7 @@ app = App(
     "EXECUTOR_URL with EXECUTOR_TOKEN.",
     version="0.1.0",
 )
+_INTERRUPTED = 130
 _COMMANDS = {
     "up": ("up:up", "Start all of Executor on this machine, until Ctrl-C."),
     "plan": ("documents:plan", "Show what `apply` would change."),
@@ -22,6 +23,7 @@ _COMMANDS = {
     "tools": ("tools:app", "Find the tools of the catalog."),
     "call": ("call:call", "Call a tool as an agent would."),
     "approvals": ("approvals:app", "Decide calls that wait for a person."),
+    "definitions": ("definitions:app", "Accept or reject tools that an upstream changed."),
     "calls": ("calls:app", "Look up what was called and how it ended."),
     "mcp": ("mcp:mcp", "Speak MCP on stdin and stdout, for clients that start a command."),
 }
@@ -39,6 +41,8 @@ def main() -> None:
         details: object = error.details.get("errors")
         lines = details if isinstance(details, list) else []
         sys.exit("\n".join(map(str, lines)) or error.message)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

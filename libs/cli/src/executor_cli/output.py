@@ -11,8 +11,19 @@ from rich.table import Table
 console = Console(highlight=False, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under headings; in a pipe without the headings."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str = "None.") -> None:
+    """Rows under headings; in a pipe without the headings.
+
+    Args:
+        columns: the headings.
+        rows: a cell for each.
+        none: said on stderr where there is no row, so that a pipe stays clean.
+
+    """
+    rows = list(rows)
+    if not rows:
+        print(none, file=sys.stderr)
+        return
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(str(cell) for cell in row))

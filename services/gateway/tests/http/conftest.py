@@ -189,10 +189,13 @@ class FakeCatalog:
         self.refreshed.append(wanted)
         return ToolsChanged(connection=wanted.connection, added=("crm_list",))
 
-    async def held(self, tenant: str) -> HeldDefinitions:
+    async def held(self, tenant: str, after: str = "") -> HeldDefinitions:
         assert tenant == "default"
+        if after == "tool_h":
+            last = HeldDefinition(tool="tool_i", address="crm.org.main.send", name="crm_send")
+            return HeldDefinitions(definitions=(last,))
         held = HeldDefinition(tool="tool_h", address="crm.org.main.drop", name="crm_drop")
-        return HeldDefinitions(definitions=(held,))
+        return HeldDefinitions(definitions=(held,), next="tool_h")
 
     async def resolve(self, wanted: ResolveDefinition) -> None:
         self.resolved.append(wanted)

@@ -75,6 +75,14 @@ async def test_the_same_a_second_time_changes_nothing(world: Any) -> None:
     assert not any(step.startswith("grant") for step in world.steps.done)
 
 
+async def test_a_new_value_of_a_credential_is_told_and_the_same_one_is_not(world: Any) -> None:
+    await world.use.apply(world.identity(), wanted("one"))
+    (change,) = (await world.use.apply(world.identity(), wanted("two"))).changes
+    assert (change.action, change.noun, change.key) == ("update", "connection", "crm/org/main")
+    assert change.fields == ("credential",)
+    assert (await world.use.apply(world.identity(), wanted("two"))).changes == ()
+
+
 async def test_without_the_value_the_stored_credential_stays(world: Any) -> None:
     await world.use.apply(world.identity(), wanted())
     without = Wanted(catalog=wanted().catalog, policy=wanted().policy)

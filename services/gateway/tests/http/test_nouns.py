@@ -236,6 +236,12 @@ async def test_held_definitions_are_accepted_and_rejected(
     assert [r.accept for r in world.catalog.resolved] == [True, False]
 
 
+async def test_held_definitions_come_page_by_page(client: Any, admin: dict[str, str]) -> None:
+    first = (await client.get("/api/v1/definitions", headers=admin)).json()
+    following = await client.get(f"/api/v1/definitions?cursor={first['next']}", headers=admin)
+    assert ([d["tool"] for d in following.json()["items"]], following.json()["next"]) == (["tool_i"], None)
+
+
 async def test_an_approval_shows_exactly_what_will_run(client: Any, agent: dict[str, str]) -> None:
     found = (await client.get("/api/v1/approvals/apr_1", headers=agent)).json()
     assert found["arguments"] == {"count": 1, "name": "x"}

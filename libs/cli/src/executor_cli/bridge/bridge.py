@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import aiohttp
@@ -176,7 +177,11 @@ class Bridge:
 
 def _explain(error: Refused) -> str:
     if error.status in {401, 403}:
-        return "Executor refused the token. Check EXECUTOR_TOKEN or the admin-token file."
+        return (
+            "Executor refused the token. Check EXECUTOR_TOKEN, or the agent-token file of the data directory."
+        )
+    if error.status == HTTPStatus.NOT_FOUND:
+        return "Executor has no such MCP endpoint. Is the toolkit spelt right?"
     return f"Executor answered with HTTP {error.status}. {error.text}".strip()
 
 

@@ -1,6 +1,7 @@
 """`executor approvals`: decide paused calls."""
 
 import json
+import sys
 from typing import Any, Literal
 
 from cyclopts import App
@@ -27,7 +28,8 @@ async def list_(*, state: State | None = "pending") -> None:
         (a["id"], a["state"], a["tool"], a["requester"], output.moment(a["expires_at"]))
         for a in page["items"]
     )
-    output.table(("ID", "STATE", "TOOL", "REQUESTER", "EXPIRES"), rows)
+    none = f"No approval is {state}." if state else "No approvals."
+    output.table(("ID", "STATE", "TOOL", "REQUESTER", "EXPIRES"), rows, none=none)
 
 
 @app.command
@@ -72,3 +74,5 @@ async def _decide(approval: str, decision: str, reason: str) -> None:
         done: dict[str, Any] = await api.post(f"approvals/{approval}/decision", body)
     arguments = json.dumps(done.get("arguments"), ensure_ascii=False)
     print(f"{done['state']}: {done['tool']} {arguments}")
+    if decision == "approve":
+        print("It runs, once, when its requester sends the same call again.", file=sys.stderr)

@@ -24,7 +24,7 @@ async def list_(*, tool: str | None = None, outcome: str | None = None, limit: i
         (c["id"], output.moment(c["started_at"]), c["subject"], c["outcome"] or c["state"], c["tool"])
         for c in page["items"]
     )
-    output.table(("ID", "STARTED", "WHO", "OUTCOME", "TOOL"), rows)
+    output.table(("ID", "STARTED", "WHO", "OUTCOME", "TOOL"), rows, none="No calls.")
 
 
 @app.command

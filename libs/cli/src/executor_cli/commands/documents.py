@@ -35,10 +35,27 @@ class _Beside:
 def _sources(files: Sequence[Path]) -> list[Source]:
     if not files:
         raise CommandError("Name at least one document with -f FILE.")
+    return [Source(_text(path), str(path)) for path in files]
+
+
+def _text(path: Path) -> str:
     try:
-        return [Source(path.read_text(encoding="utf-8"), str(path)) for path in files]
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"A document cannot be read: {error}") from error
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"The document {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"The document {path} is not UTF-8.") from error
+
+
+def check_readable(files: Sequence[Path]) -> None:
+    """Read documents in advance.
+
+    Raises:
+        CommandError: one cannot be read; names it.
+
+    """
+    for path in files:
+        _text(path)
 
 
 async def body_of(api: Api, files: Sequence[Path], *, prune: bool = False) -> dict[str, Any]:
@@ -102,14 +119,18 @@ def _show(answer: dict[str, Any], verb: str) -> None:
     for change in changes:
         fields = f"  ({', '.join(change['fields'])})" if change.get("fields") else ""
         print(f"{_SIGNS[change['action']]} {change['noun']} {change['key']}{fields}")
-    for tools in answer.get("tools") or ():
+    told: list[dict[str, Any]] = answer.get("tools") or []
+    for tools in told:
         _show_tools(tools)
+    count = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
     if not changes:
         print("Nothing to change.")
     elif verb == "Would":
-        print(f"{len(changes)} changes planned; nothing was changed.")
+        print(f"{count} planned; nothing was changed.")
     else:
-        print(f"{len(changes)} changes made.")
+        print(f"{count} made.")
+    if any(tools.get("held") for tools in told):
+        print("Held tools cannot be called until you accept them: executor definitions list")
 
 
 def _show_tools(tools: dict[str, Any]) -> None:

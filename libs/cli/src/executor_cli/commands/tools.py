@@ -48,7 +48,7 @@ async def search(*words: str, limit: int = 20) -> None:
     """
     async with open_api() as api:
         page = await api.get("tools", query=" ".join(words), limit=limit)
-    _show(page["items"])
+    _show(page["items"], none="No tool fits all of these words.")
 
 
 @app.command
@@ -75,9 +75,14 @@ async def find_tool(api: Api, tool: str) -> dict[str, Any]:
     for item in near:
         if tool in {item["name"], item["address"], item["id"]}:
             return await api.get(f"tools/{item['id']}")
-    hint = f" Near: {', '.join(item['name'] for item in near[:5])}." if near else ""
-    raise CommandError(f"There is no tool {tool!r} that you may use.{hint}")
+    hint = (
+        f"Near: {', '.join(item['name'] for item in near[:5])}."
+        if near
+        else "If its upstream changed or added it, it may be held: executor definitions list"
+    )
+    raise CommandError(f"There is no tool {tool!r} that you may use. {hint}")
 
 
-def _show(tools: list[dict[str, Any]]) -> None:
-    output.table(("NAME", "EFFECT", "ADDRESS"), ((t["name"], t["effect"], t["address"]) for t in tools))
+def _show(tools: list[dict[str, Any]], *, none: str = "No tools.") -> None:
+    rows = ((t["name"], t["effect"], t["address"]) for t in tools)
+    output.table(("NAME", "EFFECT", "ADDRESS"), rows, none=none)

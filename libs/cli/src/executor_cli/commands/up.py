@@ -11,7 +11,7 @@ from pathlib import Path
 
 from executor_cli.agent import AGENT, introduce_agent
 from executor_cli.client import Server
-from executor_cli.commands.documents import apply_files
+from executor_cli.commands.documents import apply_files, check_readable
 from executor_cli.errors import CommandError
 from executor_cli.local.home import Home, data_dir
 from executor_cli.local.house import Started, local_house
@@ -28,8 +28,8 @@ _DEFAULT_PORT = 8484
 def up(
     *,
     data_dir_: Path | None = None,
-    host: str = "127.0.0.1",
-    port: int = _DEFAULT_PORT,
+    host: str | None = None,
+    port: int | None = None,
     config: tuple[Path, ...] = (),
 ) -> None:
     """Start all of Executor on this machine, until Ctrl-C.
@@ -38,18 +38,24 @@ def up(
 
     Args:
         data_dir_: where state is kept; default: EXECUTOR_DATA_DIR, else your platform's data folder.
-        host: address to listen on.
-        port: port to listen on; 0 picks a free one.
+        host: address to listen on; default: EXECUTOR_HTTP__HOST, else 127.0.0.1.
+        port: port to listen on, 0 picks a free one; default: EXECUTOR_HTTP__PORT, else 8484.
         config: documents to apply at start.
 
     """
     check_environment(SETTINGS)
     os.environ.setdefault("EXECUTOR_TELEMETRY__LOG_LEVEL", "warning")
-    configure_logs(settings_of(ServiceSettings).telemetry, "executor")
+    for kind in SETTINGS:
+        settings_of(kind)  # what is wrong is said before anything starts
+    common = settings_of(ServiceSettings)
+    configure_logs(common.telemetry, "executor")
+    check_readable(config)
+    if port is None:
+        port = common.http.port if "port" in common.http.model_fields_set else _DEFAULT_PORT
     home = Home(data_dir(data_dir_))
     home.prepare()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_up(home, host, port, config))
+        runner.run(_up(home, host or common.http.host, port, config))
 
 
 async def _up(home: Home, host: str, port: int, config: tuple[Path, ...]) -> None:

@@ -1,6 +1,7 @@
 """The house on one machine: NATS and PostgreSQL as children, the five services in this process."""
 
 import asyncio
+import errno
 import importlib
 import os
 import socket
@@ -30,11 +31,15 @@ def take_port(host: str, port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OverflowError:
+            raise CommandError(f"There is no port {port}: expected 0 (picks a free one) to 65535.") from None
         except OSError as error:
-            raise CommandError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Stop what uses it, or choose another port with "
-                "--port (0 picks a free one)."
-            ) from error
+            advice = (
+                "Stop what uses it, or choose another port with --port or EXECUTOR_HTTP__PORT (0 picks a free one)."
+                if error.errno == errno.EADDRINUSE
+                else "Choose another address with --host, or another port with --port."
+            )
+            raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}. {advice}") from error
         return probe.getsockname()[1]
 
 

@@ -74,9 +74,9 @@ class BusCatalog:
         """Ask an upstream again what it offers."""
         return await self.bus.request(REFRESH_CONNECTION, wanted)
 
-    async def held(self, tenant: str) -> HeldDefinitions:
-        """Definitions that wait for acceptance."""
-        return await self.bus.request(LIST_HELD, HeldAsked(tenant=tenant))
+    async def held(self, tenant: str, after: str = "") -> HeldDefinitions:
+        """A page of the definitions that wait for acceptance."""
+        return await self.bus.request(LIST_HELD, HeldAsked(tenant=tenant, after=after))
 
     async def resolve(self, wanted: ResolveDefinition) -> None:
         """Accept or reject one."""

@@ -44,8 +44,8 @@ class Catalog(Protocol):
         """Ask an upstream again what it offers."""
         ...
 
-    async def held(self, tenant: str) -> HeldDefinitions:
-        """Definitions that wait for acceptance."""
+    async def held(self, tenant: str, after: str = "") -> HeldDefinitions:
+        """A page of the definitions that wait for acceptance: those after a tool id."""
         ...
 
     async def resolve(self, wanted: ResolveDefinition) -> None:

@@ -1,7 +1,7 @@
 """Making a configuration so: all of it or nothing, over three services."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -90,7 +90,8 @@ class ApplyDocument:
         undo.forget()
         if wanted.takes_away:
             await self._take_away(identity, wanted)
-        return Applied((*plan.rules, *done.changes), done.tools, done.revision)
+        changes = (*plan.rules, *done.changes, *_renewed(stored, done.changes))
+        return Applied(changes, done.tools, done.revision)
 
     @staticmethod
     def _affected(wanted: Wanted, plan: Plan, named_here: list[ConnectionSpec]) -> list[ConnectionSpec]:
@@ -185,6 +186,14 @@ class ApplyDocument:
                     await self.credentials.delete(tenant, spec.credential)
                 except ExecutorError as error:
                     _log.warning("credential.not_deleted", connection=key, reason=error.code)
+
+
+def _renewed(stored: Stored, said: tuple[Change, ...]) -> Iterator[Change]:
+    """Connections of which nothing is different but the value of their credential."""
+    known = {change.key for change in said if change.noun == "connection"}
+    for key, done in stored.items():
+        if done.changed and key not in known:
+            yield Change(action="update", noun="connection", key=key, fields=("credential",))
 
 
 def _with_credential(spec: ConnectionSpec, stored: Stored) -> ConnectionSpec:

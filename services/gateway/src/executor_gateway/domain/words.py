@@ -82,9 +82,10 @@ def approval_text(needed: ApprovalNeeded, tool: str, url: str) -> str:
     reason = f" Reason: {_sentence(needed.reason)}" if needed.reason else ""
     match needed.state:
         case "pending":
-            who = f"one of {', '.join(needed.approvers)}" if needed.approvers else "an administrator"
+            who = ", ".join(needed.approvers) or "administrators"
             return (
-                f"{tool} needs the approval of {who} and has not run: {url} (until {_when(needed.expires_at)})."
+                f"{tool} needs an approval, which {who} may give, and has not run: {url} "
+                f"(until {_when(needed.expires_at)})."
                 f"{reason} Call this tool again with the same arguments after approval."
             )
         case "denied":

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from executor_gateway.domain.identify import Identity
 from executor_gateway.domain.plan import Wanted
-from executor_gateway.http.replies import Administrator, Caller, from_base64, page, reply, shown
+from executor_gateway.http.replies import Administrator, Caller, Cursor, from_base64, page, reply, shown
 from executor_gateway.http.use_cases import UseCases
 from executor_shared.contracts.catalog import (
     CatalogDocument,
@@ -219,10 +219,10 @@ def definitions(use: UseCases) -> APIRouter:
         return reply({"tool": tool, "accepted": accept})
 
     @routes.get("")
-    async def list_definitions(identity: Administrator) -> Response:
+    async def list_definitions(identity: Administrator, cursor: Cursor = None) -> Response:
         """Definitions that wait: what agents see now, and what they would see."""
-        held = await use.catalog.held(identity.principal.tenant)
-        return page([shown(d) for d in held.definitions], None)
+        held = await use.catalog.held(identity.principal.tenant, cursor or "")
+        return page([shown(d) for d in held.definitions], held.next)
 
     @routes.post("/{tool}/accept")
     async def accept_definition(identity: Administrator, tool: str) -> Response:

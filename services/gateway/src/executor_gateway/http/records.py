@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from executor_gateway.http.replies import Caller, Limit, page, reply, shown
+from executor_gateway.http.replies import Caller, Cursor, Limit, page, reply, shown
 from executor_gateway.http.use_cases import UseCases
 from executor_shared.contracts.policy import (
     Approval,
@@ -19,7 +19,6 @@ from executor_shared.contracts.policy import (
 
 State = Literal["pending", "approved", "denied", "expired", "consumed", "withdrawn"]
 Ended = Literal["ok", "tool_error", "blocked", "approval_required", "not_executed", "unknown"]
-Cursor = Annotated[str | None, Query(max_length=256)]
 
 
 class DecisionBody(BaseModel):

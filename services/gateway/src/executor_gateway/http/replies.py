@@ -39,6 +39,7 @@ def administrator(request: Request) -> Identity:
 
 Caller = Annotated[Identity, Depends(caller)]
 Administrator = Annotated[Identity, Depends(administrator)]
+Cursor = Annotated[str | None, Query(max_length=256)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
