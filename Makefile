@@ -21,10 +21,10 @@ $(CURDIR)/.tools/bin/uv:
 setup: .venv/.locked ## Install everything that is needed
 
 up: setup ## Start all of Executor on this machine, in the foreground (Ctrl-C stops it)
-	@$(RUN) executor up
+	@.venv/bin/executor up
 
 demo: setup ## Show the main job end to end, on real upstreams
-	@$(RUN) python -m examples.demo
+	@.venv/bin/python -m examples.demo
 
 test: setup ## Run all tests that this machine can run
 	@scripts/test-upstreams

@@ -1,7 +1,9 @@
 """How the demonstration tells what it does."""
 
 import json
+import os
 import shutil
+import sys
 import textwrap
 import time
 from collections.abc import Generator
@@ -9,6 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 _WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 110)
+_BOLD, _DIM, _PLAIN = "\033[1m", "\033[2m", "\033[0m"
+
+
+def _styled(style: str, text: str) -> str:
+    """Bold or dim, where it is a terminal that shows it."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"{style}{text}{_PLAIN}"
 
 
 class Story:
@@ -22,7 +32,7 @@ class Story:
     def step(self, title: str) -> Generator[None]:
         """One step; what is said inside belongs to it."""
         self._number += 1
-        print(f"\n\033[1m{self._number}. {title}\033[0m", flush=True)
+        print(f"\n{_styled(_BOLD, f'{self._number}. {title}')}", flush=True)
         before = time.monotonic()
         yield
         self.say(f"✓ {time.monotonic() - before:.1f} s", dim=True)
@@ -31,7 +41,7 @@ class Story:
         """A sentence or several lines."""
         for line in text.splitlines():
             shown = textwrap.fill(line, _WIDTH - 3, initial_indent="   ", subsequent_indent="   ") or ""
-            print(f"\033[2m{shown}\033[0m" if dim else shown, flush=True)
+            print(_styled(_DIM, shown) if dim else shown, flush=True)
 
     def show(self, value: Any, *, limit: int = 300) -> None:
         """A JSON value, shortened."""

@@ -96,20 +96,23 @@ with context.opened(context.CallContext("call_1", time.time(), "acme", "00-" + "
     structlog.get_logger("executor.x").info("call.denied", reason="no", key=b"hunter2", raw=msgspec.Raw(b"hunter2"),
         lease=inside, deep={"a": [SecretStr("hunter2"), inside]}, token=SecretStr("hunter2"))
     logging.getLogger("some.library").warning("told %s", "plainly")
+    for _ in range(5):
+        logging.getLogger("opentelemetry.exporter.otlp").warning("the collector is away")
     logging.getLogger("httpx").info("GET https://x/?key=hunter2")
     structlog.get_logger("executor.x").debug("not.shown")
 """
 
 
-def test_a_log_line_has_the_call_and_no_secret():
+def test_a_log_line_has_the_call_and_no_secret_and_a_missing_collector_is_told_once_a_minute():
     done = subprocess.run([sys.executable, "-c", _LOGGING], capture_output=True, text=True, check=True)
     assert "hunter2" not in done.stderr
-    ours, theirs = (json.loads(line) for line in done.stderr.splitlines())
+    ours, theirs, collector = (json.loads(line) for line in done.stderr.splitlines())
     for line in (ours, theirs):
         assert (line["call_id"], line["tenant"], line["trace_id"]) == ("call_1", "acme", "a" * 32)
         assert line["service"] == "policy"
     assert (ours["event"], ours["reason"], ours["key"]) == ("call.denied", "no", "<7 bytes>")
     assert theirs["event"] == "told plainly"
+    assert collector["event"] == "the collector is away"
 
 
 class _Body(BaseModel):

@@ -52,7 +52,7 @@ class _Reader:
         return self._files.get(path)
 
 
-FULL = _Reader({"CRM_KEY": "s3cret"}, {"./crm.yaml": "openapi: 3.1.0", "alice.key": "exe_alice\n"})
+FULL = _Reader({"CRM_KEY": "s3cret"}, {"./crm.yaml": "openapi: 3.1.0", "alice.key": "exe_alice_0123456789\n"})
 
 
 def test_a_document_becomes_what_catalog_and_policy_take() -> None:
@@ -65,7 +65,7 @@ def test_a_document_becomes_what_catalog_and_policy_take() -> None:
     assert catalog.connections[0].credential_text == {"env": "CRM_KEY"}
     assert policy.policies[0].effects == ("write", "destructive")
     assert policy.policies[0].approvers.expires == 7200.0
-    assert policy.principals[0].key_proofs == (hashlib.sha256(b"exe_alice").hexdigest(),)
+    assert policy.principals[0].key_proofs == (hashlib.sha256(b"exe_alice_0123456789").hexdigest(),)
     assert policy.principals[1].key_proofs is None
 
 
@@ -89,6 +89,13 @@ def test_every_reference_that_leads_nowhere_is_told() -> None:
         "a.yaml:9: connection crm/org/main.credential: the environment variable CRM_KEY is not set",
         "a.yaml:16: principal alice.key: the file alice.key cannot be read, or is empty",
     ]
+
+
+def test_an_api_key_that_could_be_guessed_is_refused() -> None:
+    short = _Reader({"CRM_KEY": "s3cret"}, {"./crm.yaml": "openapi: 3.1.0", "alice.key": "exe_alice\n"})
+    with pytest.raises(DocumentError, match=r"principal alice\.key: an API key needs at least 20") as refused:
+        collect(read([Source(TEXT)]), short)
+    assert "exe_alice" not in str(refused.value)
 
 
 def test_a_description_that_was_not_sent_is_asked_for() -> None:

@@ -12,6 +12,10 @@ from executor_shared.document.references import inputs_of
 from executor_shared.sealing import seal_values
 
 ONLY_INPUT = "token"
+KEY_LENGTH = 20
+"""Least characters of an API key; it may be tried as often as somebody likes."""
+
+_SHORT = f"an API key needs at least {KEY_LENGTH} characters; make one with `openssl rand -hex 32`"
 
 
 class Reader(Protocol):
@@ -65,6 +69,9 @@ def collect(configuration: Configuration, reader: Reader) -> Collected:
     for reference in configuration.references:
         is_env = reference.kind == "env"
         text = reader.env(reference.name) if is_env else reader.file(reference.file, reference.name)
+        if text and reference.principal and len(text.strip()) < KEY_LENGTH:
+            problems.append(Problem(reference.file, reference.line, _place(reference), _SHORT))
+            continue
         if text:
             collected.take(reference, text, only_input=_only_input(configuration, reference))
             continue

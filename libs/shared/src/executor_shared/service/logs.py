@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,7 +25,31 @@ _QUIET: Final = (
 )  # fmt: skip
 """Third parties whose lower levels tell URLs, headers or bodies."""
 
+_REPETITIVE: Final = "opentelemetry.exporter"
+"""Says the same of every batch, in every service, while the collector is away."""
+
+_REPEAT_SECONDS: Final = 60.0
+
 Event = dict[str, Any]
+
+
+class OncePerMinute(logging.Filter):
+    """Lets one line a minute pass of a chatty family of loggers, and every line of others."""
+
+    def __init__(self, family: str) -> None:
+        super().__init__()
+        self._family = family
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is written."""
+        if not record.name.startswith(self._family):
+            return True
+        now = time.monotonic()
+        passes = now >= self._next
+        if passes:
+            self._next = now + _REPEAT_SECONDS
+        return passes
 
 
 def configure_logs(settings: TelemetrySettings, service: str) -> None:
@@ -63,6 +88,7 @@ def configure_logs(settings: TelemetrySettings, service: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    handler.addFilter(OncePerMinute(_REPETITIVE))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
