@@ -91,6 +91,9 @@ def _split(text: str) -> tuple[str, str]:
     return name, port
 
 
+_NAME_IT = "an administrator can name it in the integration's network.allow"
+
+
 def unwrapped(address: Address) -> Address:
     """The IPv4 address inside an IPv4-mapped one."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
@@ -134,11 +137,11 @@ class Guard:
         if _within(plain, _LOOPBACK):
             return self._loopback_refusal(covered=covered)
         if _within(plain, _PRIVATE):
-            return None if covered else "it is a private address that network.allow does not name"
+            return None if covered else f"it is a private address; {_NAME_IT}"
         outside = plain.version == 6 and plain not in _GLOBAL_V6  # noqa: PLR2004 - IPv6
         return "it is not a global address" if outside else None
 
     def _loopback_refusal(self, *, covered: bool) -> str | None:
         if not self.allow_loopback:
-            return "loopback addresses are reachable in local mode only"
-        return None if covered else "it is a loopback address that network.allow does not name"
+            return "it is a loopback address, which the operator does not allow here"
+        return None if covered else f"it is a loopback address; {_NAME_IT}"

@@ -237,11 +237,7 @@ def _told(error: BaseException, attempt: _Attempt, seconds: float) -> UpstreamEr
     """What a failure means. The texts of libraries may hold URLs with keys and are not repeated."""
     sent = attempt.connected
     if attempt.refused and not sent:
-        return UpstreamError(
-            f"{attempt.refused} An administrator can name it in the integration's network.allow.",
-            code=Code.EGRESS_REFUSED,
-            sent=False,
-        )
+        return UpstreamError(attempt.refused, code=Code.EGRESS_REFUSED, sent=False)
     if isinstance(error, TimeoutError):
         what = "did not answer" if sent else "could not be reached"
         return UpstreamError(
