@@ -21,7 +21,7 @@ principals:
 
 class _Reader:
     def env(self, name: str) -> str | None:
-        return {"CRM_KEY": "s3cret", "ALICE_KEY": "exe_alice"}.get(name)
+        return {"CRM_KEY": "s3cret", "ALICE_KEY": "exe_alice_0123456789abcdef"}.get(name)
 
     def file(self, document: str, path: str) -> str | None:
         assert document == "a.yaml"
@@ -52,7 +52,7 @@ async def test_what_the_command_sends_is_applied(world: Any, client: Any, admin:
     assert world.credentials.values == {"cred:crm/org/main": [{"token": "s3cret"}]}
     assert world.catalog.integrations["crm"].source == "openapi: 3.1.0"
     alice = next(p for p in world.policy.document.principals if p.subject == "alice")
-    assert alice.key_proofs == (hashlib.sha256(b"exe_alice").hexdigest(),)
+    assert alice.key_proofs == (hashlib.sha256(b"exe_alice_0123456789abcdef").hexdigest(),)
 
 
 async def test_an_export_is_a_document_without_secrets(

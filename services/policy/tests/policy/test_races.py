@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from executor_policy.storage import rows
 from executor_shared.contracts.policy import Allow, AlreadyCalled, ApprovalNeeded, RuleSpec
 from executor_shared.db import Database
-from executor_shared.errors import ConflictError
+from executor_shared.errors import ConflictError, NotAuthenticatedError, NotPermittedError
 
 from .house import ADMIN, House
 
@@ -101,7 +101,10 @@ async def test_two_administrators_cannot_remove_each_other_at_once(postgres_hous
         house.apply(remove_principals=("admin",), token=second),
         return_exceptions=True,
     )
-    assert sum(isinstance(a, ConflictError) for a in answers) == 1
+    # Whoever comes second is the last one with a key, or is nobody any more by then.
+    refused = [a for a in answers if isinstance(a, BaseException)]
+    assert len(refused) == 1
+    assert isinstance(refused[0], ConflictError | NotAuthenticatedError | NotPermittedError)
 
 
 async def test_the_database_itself_refuses_a_requester_as_approver(postgres_house: House, db: Database):
