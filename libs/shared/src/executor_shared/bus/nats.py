@@ -188,10 +188,13 @@ class NatsTransport:
     async def _on_disconnected(self) -> None:
         # A frame handed over in the instant of the loss still stands here, and nats-py would send it after
         # the reconnect, when its caller has been told that it failed.
-        self._client._pending.clear()  # noqa: SLF001 - there is no public way
-        self._client._pending_data_size = 0  # noqa: SLF001
+        self._forget()
         if not self._closing:
             _log.warning("bus.disconnected", service=self._service)
+
+    def _forget(self) -> None:
+        self._client._pending.clear()  # noqa: SLF001 - there is no public way
+        self._client._pending_data_size = 0  # noqa: SLF001
 
     async def _on_reconnected(self) -> None:
         self._said.clear()
@@ -281,6 +284,8 @@ class NatsTransport:
         self._closing = True
         await asyncio.gather(*(subscribed.drain() for subscribed in self._subscribed))
         await _quietly(self._client.drain)
+        if not self._client.is_connected:
+            self._forget()  # nats-py would write it to a connection that is no more
         await _quietly(self._client.close)
 
 
